@@ -1,0 +1,63 @@
+/* A task: one run of M/s code on the calling thread, with a heap of its own, caught however it ends.
+ *
+ * The slave's executor runs each job as a task, the master runs its block as one and, under --local, each remote call as one
+ * inside another. A task may be cancelled from another thread at any moment: a signal interrupts it; in the program's own code
+ * (known by `ms_places`) it leaves at once, in the runtime it leaves when the runtime returns to it or blocks.
+ *
+ * Theory. A thread has a stack of tasks (a linked list in thread-local storage), the top one runs. Failing, cancelling and
+ * exiting are a siglongjmp to the top task's entry. The runtime holds no lock across a call back into the program. */
+#ifndef MS_TASK_H
+#define MS_TASK_H
+
+#include "ms.h"
+#include "core/bytes.h"
+#include "core/heap.h"
+
+typedef enum ms_outcome {
+    MS_TASK_FINISHED,  /* the result is encoded */
+    MS_TASK_FAILED,    /* `failure` holds the payload of the failure frame: message size, message, story */
+    MS_TASK_CANCELLED, /* it left because of ms_task_cancel */
+    MS_TASK_REJECTED,  /* the bytes were not this job's arguments */
+    MS_TASK_EXITED     /* ms_exit was called: `exit_status` (master only) */
+} ms_outcome;
+
+typedef struct ms_task ms_task;
+
+/* Once for each process, before the first task: signal handlers for cancelling and for stack overflow. */
+void ms_task_setup(void);
+/* A thread that will run tasks: its stack limits and its alternate signal stack. Undone by ms_task_thread_end. */
+void ms_task_thread_begin(void);
+void ms_task_thread_end(void);
+/* Runs `entry(context)` on a stack of `MS_STACK_SIZE` bytes with a guard page, on a thread made for it, and joins it: for the
+ * master block. The thread is prepared with ms_task_thread_begin. */
+void ms_task_on_stack(void (*entry)(void *context), void *context);
+/* The attributes (pthread) that give a thread such a stack; for the executor's own threads. */
+#define MS_STACK_SIZE (16u << 20)
+
+ms_task *ms_task_create(uint64_t memory_max_size /* 0: no limit */);
+void ms_task_destroy(ms_task *task);
+/* Runs a job. `result` is written only when it finishes. May be called again on the same task after it returned. */
+ms_outcome ms_task_run(ms_task *task, bool (*run)(ms_reader *, ms_result *), ms_reader *arguments, ms_bytes *result,
+                       ms_bytes *failure);
+/* Runs the master block. */
+ms_outcome ms_task_run_block(ms_task *task, void (*block)(void), ms_bytes *failure, int32_t *exit_status);
+/* From any thread, while the task's owner keeps it alive. Returns at once; whoever cancels calls again, some milliseconds
+ * later, until the task has ended. Does nothing when nothing runs. */
+void ms_task_cancel(ms_task *task);
+/* The task that runs on this thread, or null. */
+ms_task *ms_task_current(void);
+/* A place where a task that has been cancelled leaves: called by runtime functions that block, before and after. */
+void ms_task_check(void);
+/* Fails the current task with a message and, behind its own places, further lines of story (a failed job's, already indented
+ * by nobody). */
+_Noreturn void ms_task_fail(const char *message, uint64_t message_size, const char *more, uint64_t more_size);
+_Noreturn void ms_task_exit(int32_t status);
+
+/* Whether tasks end with blocks that were never freed, for tests: when set, a task that finishes with such blocks prints
+ * "ms: N blocks were not freed" on standard error and the process aborts. Set from the environment: MS_HEAP_CHECK=1. */
+extern bool ms_heap_check;
+
+/* Where printed lines go: set once by the master or the slave before the first task. Called with whole texts, in order, on the task's
+ * thread. */
+extern void (*ms_output)(int32_t stream, const void *bytes, uint64_t size);
+#endif

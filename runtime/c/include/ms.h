@@ -1,0 +1,275 @@
+/* The ABI of M/s: what compiled programs and the bridge may call, and the constants of the wire.
+ *
+ * This file is the one place where they are written. `ms/codegen/abi.py` repeats the functions for LLVM and a test holds the
+ * two together. It declares only; what each room of the runtime needs from another stands in that room's own header.
+ *
+ * Conventions
+ *  - A `ms_vector` goes in and comes back by value (two registers on x86-64 and AArch64), so that a vector whose address nobody
+ *    takes stays in registers. Functions that change a vector take the old one and give the new one; the old must not be used.
+ *  - Arguments are borrowed unless a comment says "takes". Results belong to the caller.
+ *  - Sizes: `size` is bytes, `count` is elements, `element_size` is bytes for each element.
+ *  - A function that fails (§9 of the language) does not return: control leaves at the entry point of the job, or the
+ *    program ends. The place is found from the return addresses, so every failing function must be *called*, never jumped
+ *    to, and every frame keeps a frame pointer.
+ *  - Memory comes from the heap of the job that runs on this thread; the whole heap goes when the job ends, however it ends.
+ *  - bool is one byte, 0 or 1. All machines are little-endian and 64-bit. */
+#ifndef MS_H
+#define MS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MS_ABI_VERSION 1
+
+/* ---- Values ---- */
+
+/* vector<T> and string. `capacity` 0 with `data` not null: static data, owned by nobody (never freed, never written).
+ * All zero: the empty vector. A string is not NUL-terminated. At most 2^31 - 1 elements. */
+typedef struct ms_vector {
+    void *data;
+    uint32_t count;
+    uint32_t capacity;
+} ms_vector;
+
+#define MS_COUNT_MAX 2147483647u
+
+/* A handle: one reference to a job. Null is "no job". */
+typedef struct ms_job ms_job;
+
+typedef enum ms_job_state_value { MS_RUNNING = 0, MS_FINISHED = 1, MS_FAILED = 2 } ms_job_state_value;
+
+/* Encoded values that are being read: the bytes from `at` to `end`. */
+typedef struct ms_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+} ms_reader;
+
+/* Where a job's result is encoded to. */
+typedef struct ms_result ms_result;
+
+/* ---- The program: made by the code generator as the symbol `ms_program`, read by the runtime ---- */
+
+typedef struct ms_job_type {
+    const char *name;
+    /* Decodes the arguments, runs the job, encodes the result. False: the bytes are not this job's arguments, whole and exact;
+     * then nothing of the program has run. */
+    bool (*run)(ms_reader *arguments, ms_result *result);
+    /* Appends the arguments as the program would print them ("3, 0") to *text. False as above. Null in a slave. */
+    bool (*describe)(ms_reader *arguments, ms_vector *text);
+} ms_job_type;
+
+/* One place of the program's text that a return address can belong to. `outer` is the place of the call that was inlined
+ * (an index into `places`), -1 for none. */
+typedef struct ms_place {
+    uint32_t line;
+    uint32_t column;
+    uint32_t function; /* index into `names` */
+    uint32_t file;     /* index into `names` */
+    int32_t outer;
+} ms_place;
+
+/* From return addresses to places: the code from text + offsets[i] up to text + offsets[i + 1] belongs to place indices[i],
+ * or to none when that is -1. `offsets` has range_count + 1 entries, ascending. Symbol `ms_places`, in an object of its own. */
+typedef struct ms_place_table {
+    const uint8_t *text;
+    uint32_t text_size;
+    uint32_t range_count;
+    const uint32_t *offsets;
+    const int32_t *indices;
+    const ms_place *places;
+    const char *const *names;
+} ms_place_table;
+
+typedef struct ms_program_description {
+    uint32_t abi_version; /* MS_ABI_VERSION */
+    uint32_t job_count;
+    const char *name;          /* "prog", for prog.ms */
+    const char *target;        /* the triple it was compiled for */
+    uint8_t fingerprint[32];   /* equal for every target, different for any change that could alter a result */
+    const ms_job_type *jobs;   /* job with ordinal n at n - 1 */
+    void (*master)(void);      /* the master block; null in a slave */
+} ms_program_description;
+
+extern const ms_program_description ms_program;
+extern const ms_place_table ms_places;
+
+/* ---- Memory ---- */
+
+/* `size` bytes, aligned to 16, not cleared; never null; fails with "out of memory". size > 0. */
+void *ms_alloc(uint64_t size);
+/* Gives a block of ms_alloc back; `size` is the one it was allocated with. */
+void ms_free(void *block, uint64_t size);
+
+/* ---- Vectors of any element type (elements are moved as bytes) ---- */
+
+/* Room for at least `count` elements, growing by half or more; static data is copied. Takes v. Fails beyond MS_COUNT_MAX. */
+ms_vector ms_vector_grow(ms_vector v, uint64_t count, uint64_t element_size);
+/* `count` elements, not cleared, capacity the same (the empty vector for 0). Fails on a negative count and beyond MS_COUNT_MAX. */
+ms_vector ms_vector_new(int64_t count, uint64_t element_size);
+/* The same, cleared to zero. */
+ms_vector ms_vector_zero(int64_t count, uint64_t element_size);
+/* `count` elements, of which those beyond v.count are zero. Takes v. Fails like ms_vector_new. When it shrinks, the elements cut
+ * off must have been dropped before. */
+ms_vector ms_vector_resize(ms_vector v, int64_t count, uint64_t element_size);
+/* A copy of the bytes; capacity = count. */
+ms_vector ms_vector_copy(ms_vector v, uint64_t element_size);
+/* The elements low to high - 1, copied as bytes. Fails unless 0 <= low <= high <= count. */
+ms_vector ms_vector_slice(ms_vector v, int64_t low, int64_t high, uint64_t element_size);
+/* Checks the bounds of a slice as above. */
+void ms_slice_check(int64_t low, int64_t high, int64_t count);
+/* left followed by right, copied as bytes. */
+ms_vector ms_vector_concat(ms_vector left, ms_vector right, uint64_t element_size);
+/* v with the elements of right behind it, copied as bytes. Takes v. right may not be v. */
+ms_vector ms_vector_append(ms_vector v, ms_vector right, uint64_t element_size);
+/* v with a gap (not cleared) before element `index`. Takes v. Fails unless 0 <= index <= count. */
+ms_vector ms_vector_open(ms_vector v, int64_t index, uint64_t element_size);
+/* v without element `index`, which has been taken out already. Takes v. Fails unless 0 <= index < count. */
+ms_vector ms_vector_close(ms_vector v, int64_t index, uint64_t element_size);
+
+/* Stable ascending sorts in place; NaN counts as larger than every number. */
+void ms_sort_int(int32_t *data, uint64_t count);
+void ms_sort_long(int64_t *data, uint64_t count);
+void ms_sort_double(double *data, uint64_t count);
+void ms_sort_float(float *data, uint64_t count);
+void ms_sort_char(uint8_t *data, uint64_t count);
+void ms_sort_string(ms_vector *data, uint64_t count);
+/* Stable, by `less`, which may fail (then the elements are gone with the heap). */
+void ms_sort_by(void *data, uint64_t count, uint64_t element_size, bool (*less)(const void *left, const void *right));
+void ms_reverse(void *data, uint64_t count, uint64_t element_size);
+
+/* ---- Strings ---- */
+
+/* Negative, 0 or positive, bytewise. */
+int32_t ms_string_compare(ms_vector left, ms_vector right);
+bool ms_string_equal(ms_vector left, ms_vector right);
+/* Index of the first one, -1 for none. An empty piece is found at 0. */
+int32_t ms_string_find(ms_vector s, ms_vector piece);
+int32_t ms_string_find_char(ms_vector s, uint8_t c);
+ms_vector ms_split(ms_vector s, ms_vector separator); /* fails on an empty separator */
+ms_vector ms_split_space(ms_vector s);
+ms_vector ms_join(ms_vector parts, ms_vector separator);
+ms_vector ms_trim(ms_vector s);
+int32_t ms_parse_int(ms_vector s);
+int64_t ms_parse_long(ms_vector s);
+double ms_parse_double(ms_vector s);
+bool ms_parse_bool(ms_vector s); /* for arg() */
+uint8_t ms_parse_char(ms_vector s); /* for arg(): exactly one byte */
+
+/* ---- Text: what print, write, str and describe put together. Each appends to *text. ---- */
+
+void ms_text_int(ms_vector *text, int32_t value);
+void ms_text_long(ms_vector *text, int64_t value);
+void ms_text_double(ms_vector *text, double value);
+void ms_text_float(ms_vector *text, float value);
+void ms_text_bool(ms_vector *text, bool value);
+void ms_text_char(ms_vector *text, uint8_t value);
+void ms_text_bytes(ms_vector *text, const void *bytes, uint64_t size);
+void ms_text_string(ms_vector *text, ms_vector value);
+/* In quotes, with escapes: what stands inside vectors, structs and maps. */
+void ms_text_quoted_string(ms_vector *text, ms_vector value);
+void ms_text_quoted_char(ms_vector *text, uint8_t value);
+void ms_text_state(ms_vector *text, int32_t state);
+/* "job<int> running" or "no job"; `type` is "job<int>". */
+void ms_text_job(ms_vector *text, ms_job *job, const char *type);
+
+/* An empty text to build in (this thread's own, reused), and what it holds written to stream 1 (standard output) or 2. Nothing of
+ * the program runs between the two. */
+ms_vector *ms_print_begin(void);
+void ms_print_end(int32_t stream);
+
+/* ---- Failing ---- */
+
+_Noreturn void ms_fail(ms_vector message);
+_Noreturn void ms_fail_index(int64_t index, int64_t count); /* "index 5 out of range, the size is 3" */
+_Noreturn void ms_fail_division(void);                       /* "division by zero" */
+_Noreturn void ms_fail_convert(double value, const char *type); /* "cannot convert 1e+30 to int" */
+_Noreturn void ms_fail_empty(const char *function);          /* "pop of an empty vector" */
+
+/* ---- Jobs ---- */
+
+/* A new job with `size` bytes of arguments, which the caller encodes to *arguments before ms_remote_start; the reference goes
+ * to the caller. Fails when size is beyond the limit on payloads ("arguments of 5000000000 bytes, the limit is 4294967295"). */
+ms_job *ms_remote_new(uint32_t ordinal, uint64_t size, uint8_t **arguments);
+/* Hands it to the scheduler; under --local runs it here. Never blocks on a slave. */
+void ms_remote_start(ms_job *job);
+/* Waits; the result's bytes, which stay as long as the caller holds a reference. A failed job fails the caller. */
+ms_reader ms_job_get(ms_job *job);
+int32_t ms_job_state(ms_job *job);
+int32_t ms_job_wait(ms_job *job);
+int32_t ms_job_wait_for(ms_job *job, double seconds);
+void ms_job_cancel(ms_job *job);
+ms_vector ms_job_error(ms_job *job);
+ms_vector ms_job_story(ms_job *job);
+int32_t ms_jobs_any(ms_vector jobs);
+int32_t ms_jobs_any_for(ms_vector jobs, double seconds);
+/* One reference more, one less; both do nothing for null. */
+void ms_job_retain(ms_job *job);
+void ms_job_release(ms_job *job);
+int32_t ms_slaves(void);
+int32_t ms_slots(void);
+
+/* ---- Encoded values ---- */
+
+/* The next vector of scalars: its count, then its bytes as a block. False when the bytes do not hold that. */
+bool ms_read_block(ms_reader *reader, uint64_t element_size, ms_vector *v);
+/* The count of the next vector whose elements take at least `minimum_size` > 0 encoded bytes each. False as above. */
+bool ms_read_count(ms_reader *reader, uint64_t minimum_size, uint32_t *count);
+/* Where to encode a result of `size` bytes to. Fails beyond the limit on payloads. */
+uint8_t *ms_result_reserve(ms_result *result, uint64_t size);
+
+/* ---- World ---- */
+
+ms_vector ms_args(void);
+/* Word `index` after --, borrowed, in *word; false when there are fewer. Fails on a negative index. */
+bool ms_arg(int64_t index, ms_vector *word);
+_Noreturn void ms_exit(int32_t status);
+ms_vector ms_env(ms_vector name);
+double ms_time(void);
+double ms_clock(void);
+void ms_sleep(double seconds);
+ms_vector ms_host(void);
+ms_vector ms_read_file(ms_vector path);
+ms_vector ms_read_file_part(ms_vector path, int64_t low, int64_t high);
+void ms_write_file(ms_vector path, ms_vector text);
+void ms_append_file(ms_vector path, ms_vector text);
+ms_vector ms_read_lines(ms_vector path);
+int64_t ms_file_size(ms_vector path);
+bool ms_file_exists(ms_vector path);
+ms_vector ms_list_dir(ms_vector path);
+
+/* ---- The wire ---- */
+
+/* Every message: three little-endian 32-bit integers [ordinal, jid, length], then `length` bytes. */
+#define MS_HEADER_SIZE 12
+#define MS_PROTOCOL_VERSION 1
+#define MS_HELLO_MAGIC "M/s!"
+
+/* ordinal 0: a control message; its kind stands in the jid field. */
+typedef enum ms_control {
+    MS_HELLO = 1,    /* slave → master: who it is */
+    MS_WELCOME = 2,  /* master → slave: it may work */
+    MS_REFUSE = 3,   /* master → slave: a sentence for people; then the connection is closed */
+    MS_PING = 4,     /* either way; the payload comes back in the pong */
+    MS_PONG = 5,
+    MS_CANCEL = 6,   /* master → slave: jid (4 bytes) */
+    MS_RECALL = 7,   /* master → slave: give back jobs that have not begun */
+    MS_RECALLED = 8, /* slave → master */
+    MS_BYE = 9,      /* either way: no more work from here; the slave goes when its jobs have ended */
+    MS_SPAWN = 10,   /* slave → master: a job of its own */
+    MS_RESULT = 11,  /* master → slave: how a spawned job ended */
+    MS_OUTPUT = 12,  /* slave → master: jid (4), stream (1), the bytes of whole lines */
+    MS_LENT = 13,    /* slave → master: a job waits, its slot is free */
+    MS_REGAINED = 14 /* slave → master: it goes on */
+} ms_control;
+
+/* The payload of a failure (ordinal -n): the size of the message (4 bytes), the message ("division by zero"), then the story: lines
+ * "prog.ms:8:16 in area: division by zero", "prog.ms:14:9 in shape", innermost first, separated by newlines, with none at the end. */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
