@@ -1,0 +1,340 @@
+"""The benchmarks: M/s and the references, alternating, in one go, as ratios.
+
+Each part prints a table with the median of its rounds and how far the rounds spread, and adds to `bench/results/last.json`. What a
+reference computes is compared with what M/s computes before anything is timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+CODE_SIZES = {"nbody": "5000000", "spectral_norm": "3000", "matmul": "1000", "sieve": "50000000"}
+SHORT_SIZES = {"nbody": "200000", "spectral_norm": "500", "matmul": "200", "sieve": "2000000"}
+
+
+class Bench:
+    """Where things are built, how often they are measured, what has been found."""
+
+    def __init__(self, work: Path, short: bool) -> None:
+        self.work = work
+        self.short = short
+        self.rounds = 3 if short else 7
+        self.results: dict[str, object] = {}
+
+    def msc(self, source: Path, *options: str) -> Path:
+        """Compiles `source`; the path without -master or -slave."""
+        out = self.work / (source.stem + "".join(options).replace("-", "_"))
+        subprocess.run([sys.executable, "-m", "ms", source, "-o", out, *options], cwd=ROOT, check=True)
+        return out
+
+    def cc(self, source: Path) -> Path | None:
+        """Compiles C with gcc -O3; None where there is no gcc."""
+        if shutil.which("gcc") is None:
+            return None
+        out = self.work / (source.stem + "-c")
+        subprocess.run(["gcc", "-O3", "-o", out, source, "-lm"], check=True)
+        return out
+
+
+def spread(values: list[float]) -> str:
+    """How far the rounds lie from their median, in per cent."""
+    middle = statistics.median(values)
+    return f"±{100 * max(abs(v - middle) for v in values) / middle:.0f} %"
+
+
+def timed(command: list[str | Path]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def alternate(rounds: int, *measures: Callable[[], float]) -> list[list[float]]:
+    """Each measure once, then each again: what disturbs the machine disturbs all alike."""
+    values: list[list[float]] = [[] for _ in measures]
+    for _ in range(rounds):
+        for measure, found in zip(measures, values, strict=True):
+            found.append(measure())
+    return values
+
+
+def output_of(command: list[str | Path]) -> list[float]:
+    words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return [float(word) for word in words]
+
+
+def bench_code(bench: Bench) -> None:
+    """Generated code against gcc -O3 of the same algorithm."""
+    print("\ncode: seconds of one run\n")
+    print(f"{'program':16}{'M/s':>9}{'':>8}{'unchecked':>11}{'gcc -O3':>10}{'':>8}{'ratio':>8}{'unchecked':>11}")
+    found: dict[str, dict[str, float]] = {}
+    for name, size in (SHORT_SIZES if bench.short else CODE_SIZES).items():
+        program = bench.msc(HERE / "code" / f"{name}.ms")
+        unchecked = bench.msc(HERE / "code" / f"{name}.ms", "--unchecked")
+        reference = bench.cc(HERE / "code" / f"{name}.c")
+        if reference is None:
+            print(f"{name:16}skipped: there is no gcc")
+            continue
+        commands: list[list[str | Path]] = [
+            [f"{program}-master", "--local", "--", size],
+            [f"{unchecked}-master", "--local", "--", size],
+            [reference, size],
+        ]
+        results = [output_of(command) for command in commands]
+        if results[0] != results[2] or results[1] != results[2]:
+            raise SystemExit(f"{name}: the results differ: {results}")
+        ours, bare, theirs = alternate(bench.rounds, *(lambda c=c: timed(c) for c in commands))
+        a, b, c = (statistics.median(v) for v in (ours, bare, theirs))
+        found[name] = {"ms": a, "unchecked": b, "gcc": c, "ratio": a / c, "unchecked_ratio": b / c}
+        print(f"{name:16}{a:9.3f}{spread(ours):>8}{b:11.3f}{c:10.3f}{spread(theirs):>8}{a / c:8.2f}{b / c:11.2f}")
+    bench.results["code"] = found
+
+
+def program_of(lines: int) -> str:
+    """A program of about so many lines that looks like people's: functions, structs, vectors, strings, a job."""
+    parts = ["struct item { int id; double weight; string name; };"]
+    for n in range(max(1, (lines - 12) // 19)):
+        parts.append(f"""
+int score{n}(vector<int> values, int limit) {{
+    int total = 0;
+    for (int i in 0..size(values)) {{
+        if (values[i] > limit) total += values[i] % {n + 2};
+        else if (values[i] < 0) total -= 1;
+    }}
+    return total;
+}}
+string label{n}(item it) {{
+    string text = it->name + ":" + str(it->id);
+    while (size(text) < {n % 7 + 4}) text :: '.';
+    vector<string> parts = split(text, ":");
+    item copy = it;
+    copy->weight *= {n}.5;
+    if (copy->weight > 10.0 && size(parts) > 1) return join(parts, "-");
+    return text;
+}}""")
+    parts.append("""
+job int run(int seed) {
+    vector<int> values;
+    for (int i in 0..seed) values :: i * seed;
+    return score0(values, seed) + size(label0(item{id: seed, name: "it"}));
+}
+master {
+    vector<job<int>> jobs;
+    for (int i in 0..4) jobs :: remote run(i);
+    for (int r in get(jobs)) print(r);
+}
+""")
+    return "\n".join(parts)
+
+
+def bench_compile(bench: Bench) -> None:
+    """How long msc takes once its caches are warm, the cache of whole programs left out."""
+    print("\ncompile: seconds, from the command to both programs\n")
+    found: dict[str, float] = {}
+    for lines in (100, 1000) if bench.short else (100, 1000, 5000):
+        source = bench.work / f"lines{lines}.ms"
+        source.write_text(program_of(lines))
+        real = len(source.read_text().splitlines())
+        environment = {**os.environ, "MS_NO_PROGRAM_CACHE": "1"}
+
+        def run(*words: str, environment: dict[str, str] = environment) -> float:
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "ms", *words], cwd=ROOT, check=True, env=environment)
+            return time.perf_counter() - start
+
+        run(str(source), "-o", str(bench.work / "compiled"))
+        rounds = 3
+        both = alternate(
+            rounds,
+            lambda: run("check", str(source)),
+            lambda: run(str(source), "-o", str(bench.work / "compiled")),
+        )
+        check, whole = (statistics.median(v) for v in both)
+        found[f"check_{lines}"], found[f"compile_{lines}"] = check, whole
+        print(f"{real:6} lines: msc check {check:6.2f}   msc {whole:6.2f}  {spread(both[1])}")
+    bench.results["compile"] = found
+
+
+@contextlib.contextmanager
+def slaves_of(program: Path, address: str, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    running = [subprocess.Popen([f"{program}-slave", address, "-j", "1"]) for _ in range(count)]
+    try:
+        yield running
+        for slave in running:
+            slave.wait(timeout=30)
+    finally:
+        for slave in running:
+            if slave.poll() is None:
+                slave.kill()
+                slave.wait()
+
+
+def with_slaves(bench: Bench, program: Path, count: int, *words: str) -> str:
+    """What the master prints when `count` slaves of one slot each work for it."""
+    address = f"unix:{bench.work}/{program.name}.sock"
+    with slaves_of(program, address, count):
+        master = [f"{program}-master", "--listen", address, "--min-slaves", str(count), "--", *words]
+        return subprocess.run(master, check=True, capture_output=True, text=True).stdout
+
+
+def futures_rate(count: int) -> float:
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(abs, range(100)))
+        start = time.perf_counter()
+        for future in [pool.submit(abs, i) for i in range(count)]:
+            future.result()
+        return count / (time.perf_counter() - start)
+
+
+def bench_jobs(bench: Bench) -> None:
+    """No-op jobs with two slaves, and one job after the other, beside the bare sockets and concurrent.futures."""
+    count = 50_000 if bench.short else 1_000_000
+    trips = 2_000 if bench.short else 20_000
+    noop = bench.msc(HERE / "jobs" / "noop.ms")
+    trip = bench.msc(HERE / "jobs" / "round_trip.ms")
+    raw = bench.cc(HERE / "jobs" / "raw_socket.c")
+    measures = {
+        "M/s": lambda: count / float(with_slaves(bench, noop, 2, str(count))),
+        "concurrent.futures": lambda: futures_rate(2_000 if bench.short else 20_000),
+    }
+    trip_measures = {"M/s": lambda: 1e6 * float(with_slaves(bench, trip, 1, str(trips))) / trips}
+    if raw is not None:
+        measures["raw sockets, window 64"] = lambda: count / output_of([raw, str(count), "64"])[0]
+        # One message for each worker at a time: what the two ends of one round trip cost.
+        trip_measures["raw sockets"] = lambda: 2e6 * output_of([raw, str(trips), "1"])[0] / trips
+    rates = dict(zip(measures, alternate(bench.rounds, *measures.values()), strict=True))
+    times = dict(zip(trip_measures, alternate(bench.rounds, *trip_measures.values()), strict=True))
+    print("\njobs: no-op jobs a second, two workers; microseconds of one round trip\n")
+    ours = statistics.median(rates["M/s"])
+    for name, values in rates.items():
+        middle = statistics.median(values)
+        print(f"{name:24}{middle:12,.0f} jobs/s {spread(values):>7}   M/s is {ours / middle:8.2f} x")
+    for name, values in times.items():
+        print(f"{name:24}{statistics.median(values):12.1f} us     {spread(values):>7}")
+    bench.results["jobs"] = {
+        "rates": {name: statistics.median(values) for name, values in rates.items()},
+        "round_trip_us": {name: statistics.median(values) for name, values in times.items()},
+    }
+
+
+def bench_start(bench: Bench) -> None:
+    """From starting master and slave at once to the master's end, which comes right behind the first result."""
+    program = bench.msc(HERE / "jobs" / "first.ms")
+    address = f"unix:{bench.work}/first.sock"
+
+    def once() -> float:
+        start = time.perf_counter()
+        with slaves_of(program, address, 1):
+            output = subprocess.run([f"{program}-master", "--listen", address], check=True, capture_output=True)
+            seconds = time.perf_counter() - start
+            if output.stdout != b"42\n":
+                raise SystemExit(f"start: the program printed {output.stdout!r}")
+        return seconds
+
+    once()
+    values = [once() for _ in range(bench.rounds * 3)]
+    sizes = {end: os.path.getsize(f"{program}-{end}") for end in ("master", "slave")}
+    print("\nstart: from starting both programs to the first result\n")
+    print(f"{1000 * statistics.median(values):8.1f} ms {spread(values)}")
+    print(f"{sizes['master'] / 1000:8.0f} kB prog-master\n{sizes['slave'] / 1000:8.0f} kB prog-slave")
+    bench.results["start"] = {"first_result_ms": 1000 * statistics.median(values), "bytes": sizes}
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that are really there."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise SystemExit("this system does not tell VmRSS")
+
+
+def bench_memory(bench: Bench) -> None:
+    """A million jobs that wait for a slave, and a slave that waits for a job."""
+    count = 100_000 if bench.short else 1_000_000
+    program = bench.msc(HERE / "jobs" / "pending.ms")
+    go = bench.work / "go"
+    address = f"unix:{bench.work}/pending.sock"
+    command = [f"{program}-master", "--listen", address, "--quiet", "--", str(count), str(go)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as master:
+        while not Path(f"{go}.ready").exists():
+            time.sleep(0.01)
+        pending = resident(master.pid)
+        slave = subprocess.Popen([f"{program}-slave", address, "-j", "1"])
+        go.touch()
+        printed, _ = master.communicate()
+        slave.wait()
+    if int(printed) != count * (count - 1) // 2:
+        raise SystemExit(f"memory: the program printed {printed!r}")
+    idle = subprocess.Popen([f"{program}-slave", f"unix:{bench.work}/nobody.sock", "-j", "1"])
+    listener = subprocess.Popen(
+        [f"{program}-master", "--listen", f"unix:{bench.work}/nobody.sock", "--", "0", str(bench.work / "never")]
+    )
+    while not (bench.work / "never.ready").exists():
+        time.sleep(0.01)
+    time.sleep(0.5)
+    idle_bytes = resident(idle.pid)
+    (bench.work / "never").touch()
+    listener.wait()
+    idle.wait()
+    print("\nmemory\n")
+    print(f"{pending / 1e6:8.1f} MB master with {count:,} pending jobs ({pending / count:.0f} bytes for each, all included)")
+    print(f"{idle_bytes / 1e6:8.1f} MB idle slave")
+    bench.results["memory"] = {"pending_bytes": pending, "jobs": count, "idle_slave_bytes": idle_bytes}
+
+
+PARTS = {
+    "code": bench_code,
+    "compile": bench_compile,
+    "jobs": bench_jobs,
+    "start": bench_start,
+    "memory": bench_memory,
+}
+
+
+def machine() -> dict[str, object]:
+    model = next(
+        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    return {"cpu": model, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.release().split('-')[0]}"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="small sizes: shows that the benchmarks work, not how fast")
+    parser.add_argument("parts", nargs="*", help=f"what to measure, of {' '.join(PARTS)}; all when none is named")
+    chosen = parser.parse_args()
+    unknown = [part for part in chosen.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
+    with tempfile.TemporaryDirectory(prefix="ms-bench-") as work:
+        bench = Bench(Path(work), chosen.short)
+        bench.results["machine"] = machine()
+        print(", ".join(f"{key}: {value}" for key, value in machine().items()))
+        for part in chosen.parts or PARTS:
+            PARTS[part](bench)
+    if not chosen.short:
+        results = HERE / "results"
+        results.mkdir(exist_ok=True)
+        last = results / "last.json"
+        merged = {**(json.loads(last.read_text()) if last.exists() else {}), **bench.results}
+        last.write_text(json.dumps(merged, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
