@@ -1,0 +1,113 @@
+"""Every block of code in the documents is true: it compiles, and prints what the page says.
+
+A block that begins with ```ms is a whole program; `ms body` stands in a master block; `ms fails E0205` must not compile, for that
+reason and no other; `ms traps` ends with exit status 1 and its output is what it writes to standard error. A block ```output behind
+it is what it prints. In a ```console block each line with `$` is run at the top of the checkout; where no output is shown the command
+must only succeed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\S*)[ ]*(.*)$")
+
+
+@dataclass(frozen=True)
+class Block:
+    page: str
+    line: int
+    language: str
+    words: tuple[str, ...]
+    text: str
+    output: str | None
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """The fenced blocks of a page; an ```output block belongs to the one before it."""
+    found: list[Block] = []
+    lines = page.read_text().splitlines()
+    number = 0
+    while number < len(lines):
+        fence = FENCE.match(lines[number])
+        number += 1
+        if fence is None:
+            continue
+        first = number
+        while lines[number] != "```":
+            number += 1
+        text = "".join(line + "\n" for line in lines[first:number])
+        number += 1
+        if fence[1] == "output":
+            last = found.pop()
+            found.append(Block(last.page, last.line, last.language, last.words, last.text, text))
+        else:
+            found.append(Block(page.name, first, fence[1], tuple(fence[2].split()), text, None))
+    return found
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+PROGRAMS = [block for block in BLOCKS if block.language == "ms"]
+COMMANDS = [
+    (block, words)
+    for block in BLOCKS
+    if block.language == "console"
+    for words in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]
+]
+
+
+def msc(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "ms", *map(str, words)], cwd=cwd, capture_output=True, text=True)
+
+
+def test_there_are_programs() -> None:
+    assert len(PROGRAMS) > 15
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=str)
+def test_program(block: Block, tmp_path: Path) -> None:
+    text = f"master {{\n{block.text}}}\n" if block.words == ("body",) else block.text
+    (tmp_path / "prog.ms").write_text(text)
+    if block.words[:1] == ("fails",):
+        checked = msc("check", "--json", "prog.ms", cwd=tmp_path)
+        assert checked.returncode == 1
+        assert [item["code"] for item in json.loads(checked.stdout)] == list(block.words[1:])
+        return
+    compiled = msc("prog.ms", "-o", "prog", cwd=tmp_path)
+    assert compiled.returncode == 0, compiled.stderr
+    ran = subprocess.run([tmp_path / "prog-master", "--local"], cwd=tmp_path, capture_output=True, text=True)
+    if block.words == ("traps",):
+        assert (ran.returncode, ran.stderr) == (1, block.output)
+    else:
+        assert ran.stderr == ""
+        assert ran.returncode == 0
+        if block.output is not None:
+            assert ran.stdout == block.output
+
+
+@pytest.mark.parametrize(("block", "command"), COMMANDS, ids=[f"{block}-{i}" for i, (block, _) in enumerate(COMMANDS)])
+def test_command(block: Block, command: str, tmp_path: Path) -> None:
+    first, _, expected = command.partition("\n")
+    words = shlex.split(first)
+    assert words[0] == "./msc"
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for name in ("LICENSE", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    ran = subprocess.run([sys.executable, "-m", "ms", *words[1:]], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    if expected:
+        assert ran.stdout == expected
