@@ -9,9 +9,11 @@
 #ifndef MS_TASK_H
 #define MS_TASK_H
 
-#include "ms.h"
 #include "core/bytes.h"
 #include "core/heap.h"
+#include "ms.h"
+
+#include <pthread.h>
 
 typedef enum ms_outcome {
     MS_TASK_FINISHED,  /* the result is encoded */
@@ -31,12 +33,17 @@ void ms_task_thread_end(void);
 /* Runs `entry(context)` on a stack of `MS_STACK_SIZE` bytes with a guard page, on a thread made for it, and joins it: for the
  * master block. The thread is prepared with ms_task_thread_begin. */
 void ms_task_on_stack(void (*entry)(void *context), void *context);
-/* The attributes (pthread) that give a thread such a stack; for the executor's own threads. */
 #define MS_STACK_SIZE (16u << 20)
+/* The attributes that give a thread such a stack and a guard wide enough for any frame; for the executor's own threads. The
+ * caller destroys them. False: no memory. */
+bool ms_task_attributes(pthread_attr_t *attributes);
 
 ms_task *ms_task_create(uint64_t memory_max_size /* 0: no limit */);
 void ms_task_destroy(ms_task *task);
-/* Runs a job. `result` is written only when it finishes. May be called again on the same task after it returned. */
+/* Runs a job. May be called again on the same task after it returned. The result is appended to `result` and the failure to
+ * `failure`, behind what they hold already: so a sender may put the MS_HEADER_SIZE bytes of a frame's header in front and fill
+ * them in afterwards. On any other outcome each has the size it had before. When there is no memory even for a
+ * failure's message, the outcome is MS_TASK_FAILED and nothing is appended. */
 ms_outcome ms_task_run(ms_task *task, bool (*run)(ms_reader *, ms_result *), ms_reader *arguments, ms_bytes *result,
                        ms_bytes *failure);
 /* Runs the master block. */
@@ -46,8 +53,18 @@ ms_outcome ms_task_run_block(ms_task *task, void (*block)(void), ms_bytes *failu
 void ms_task_cancel(ms_task *task);
 /* The task that runs on this thread, or null. */
 ms_task *ms_task_current(void);
-/* A place where a task that has been cancelled leaves: called by runtime functions that block, before and after. */
+/* A place where a task that has been cancelled leaves: called by runtime functions that block, before and after. The signal makes
+ * system calls on the thread of a task end with EINTR, and may come just before one: then it comes again. */
 void ms_task_check(void);
+/* Whether ms_task_check would leave: for those who have to put something in order first. */
+bool ms_task_is_cancelled(void);
+/* Fails with "stack overflow" unless 64 KB of the stack are left. Called by runtime functions before they take a lock, their own or
+ * one of libc's (malloc's, above all), so that an overflow never leaves one locked. Does nothing outside a task. */
+void ms_task_check_stack(void);
+/* The descriptor that a runtime function of this task has open (-1: none any more); it is closed if the task leaves first. */
+void ms_task_hold_file(int descriptor);
+/* The text that the task's print statements build in. */
+ms_vector *ms_task_print_text(void);
 /* Fails the current task with a message and, behind its own places, further lines of story (a failed job's, already indented
  * by nobody). */
 _Noreturn void ms_task_fail(const char *message, uint64_t message_size, const char *more, uint64_t more_size);
@@ -56,6 +73,9 @@ _Noreturn void ms_task_exit(int32_t status);
 /* Whether tasks end with blocks that were never freed, for tests: when set, a task that finishes with such blocks prints
  * "ms: N blocks were not freed" on standard error and the process aborts. Set from the environment: MS_HEAP_CHECK=1. */
 extern bool ms_heap_check;
+
+/* The largest payload of a frame (--payload-max); a result beyond it fails its job. 4294967295 unless set. */
+extern uint64_t ms_payload_max;
 
 /* Where printed lines go: set once by the master or the slave before the first task. Called with whole texts, in order, on the task's
  * thread. */
