@@ -1,0 +1,336 @@
+"""Runs the programs of `ms_programs/`: compiles each, runs it, compares with what it says about itself.
+
+    python tests/run_programs.py [-k PATTERN] [-j 2] [--sanitize] [--valgrind] [names…]
+
+A test-program runs twice, serially (`--local`) and on real slaves, and must do the same both times. What programs say is read by
+`program_spec.py`; `test_programs.py` is the face for pytest. Always holds: every process started here has ended when `run_program`
+returns, and every run has a directory and a socket of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from program_compiler import Compiled, compile_program
+from program_spec import PROGRAMS, Mark, Spec, SpecError, all_programs, read_spec
+
+GRACE_S = 10.0  # for slaves to go after their master
+VALGRIND = ["valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite", "--error-exitcode=99"]
+VALGRIND_SLOWNESS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    sanitize: bool = False
+    valgrind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended. `trouble` says what went wrong around the master: a slave that crashed or did not go, a time-out."""
+
+    output: bytes
+    errors: bytes
+    status: int
+    trouble: tuple[str, ...]
+
+
+class Slaves:
+    """The slaves of one run, and what becomes of them."""
+
+    def __init__(self, start: Callable[[], subprocess.Popen[bytes]], count: int) -> None:
+        self._start = start
+        self._lock = threading.Lock()
+        self._closed = False
+        self._killed: list[subprocess.Popen[bytes]] = []
+        self.running = [start() for _ in range(count)]
+
+    def replace(self, index: int) -> None:
+        """Kills one as a power cut would, and starts another."""
+        with self._lock:
+            if self._closed:
+                return
+            victim = self.running[index]
+            victim.kill()
+            self._killed.append(victim)
+            self.running[index] = self._start()
+
+    def finish(self, grace_s: float) -> list[str]:
+        """Waits for all to go; the complaints about those that did not, or not well."""
+        with self._lock:
+            self._closed = True
+        complaints = []
+        deadline = time.monotonic() + grace_s
+        for slave in self.running:
+            try:
+                status = slave.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                slave.kill()
+                slave.wait()
+                complaints.append("a slave did not go when its master had ended")
+            else:
+                if status != 0:
+                    complaints.append(f"a slave ended with status {status}")
+        for victim in self._killed:
+            victim.wait()
+        return complaints
+
+
+def _clean(text: bytes, stem: str) -> bytes:
+    """What may differ from run to run is taken out: where the program lies, which slave, the master's own log lines."""
+    text = re.sub(rb"(?:[^\s:]*/)?(" + re.escape(stem.encode()) + rb"\.ms:)", rb"\1", text)
+    text = re.sub(rb"\b(failed on slave) [^\s]+", rb"\1 SLAVE", text)
+    return re.sub(rb"(?m)^" + re.escape(stem.encode()) + rb"-(?:master|slave): .*\n", b"", text)
+
+
+def _environment(spec: Spec) -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MS_")}
+    environment["MS_HEAP_CHECK"] = "1"
+    environment.setdefault("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0")
+    environment.update(spec.environment)
+    return environment
+
+
+def _limit(spec: Spec) -> Callable[[], None] | None:
+    if not spec.memory_size:
+        return None
+    size = spec.memory_size
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def _command(program: Path, options: Options) -> list[str]:
+    return [*(VALGRIND if options.valgrind else []), str(program)]
+
+
+def _wait(
+    master: subprocess.Popen[bytes], stdin: bytes, time_s: float, kill: tuple[float, Slaves] | None
+) -> tuple[bytes, bytes, list[str]]:
+    """Feeds the master, waits for its end; kills a slave on the way when told to."""
+    ended = threading.Event()
+    killer = None
+    if kill is not None:
+        after_s, slaves = kill
+        killer = threading.Thread(target=lambda: None if ended.wait(after_s) else slaves.replace(0))
+        killer.start()
+    trouble = []
+    try:
+        output, errors = master.communicate(stdin, timeout=time_s)
+    except subprocess.TimeoutExpired:
+        master.kill()
+        output, errors = master.communicate()
+        trouble.append(f"still running after {time_s:g} s")
+    ended.set()
+    if killer is not None:
+        killer.join()
+    return output, errors, trouble
+
+
+def run_local(spec: Spec, compiled: Compiled, directory: Path, options: Options) -> Outcome:
+    return _run(spec, compiled, directory, options, slave_count=0, arguments=["--local"])
+
+
+def run_on_slaves(spec: Spec, compiled: Compiled, directory: Path, options: Options) -> Outcome:
+    """A program without jobs needs no slaves and gets none."""
+    address = f"unix:{directory / 'socket'}"
+    count = spec.slaves if spec.uses_slaves else 0
+    arguments = ["--listen", address]
+    if count:
+        arguments += ["--min-slaves", str(count)]
+    return _run(spec, compiled, directory, options, slave_count=count, arguments=arguments)
+
+
+def _run(
+    spec: Spec, compiled: Compiled, directory: Path, options: Options, slave_count: int, arguments: list[str]
+) -> Outcome:
+    work = directory / "work"
+    work.mkdir()
+    for name, content in spec.files.items():
+        (work / name).write_bytes(content)
+    environment = _environment(spec)
+    slave_log = directory / "slaves.log"
+
+    def start_slave() -> subprocess.Popen[bytes]:
+        command = [*_command(compiled.slave, options), arguments[1], "-j", str(spec.slots)]
+        with slave_log.open("ab") as log:
+            return subprocess.Popen(command, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    words = ["--", *spec.words] if spec.words else []
+    time_s = spec.time_s * (VALGRIND_SLOWNESS if options.valgrind else 1)
+    slaves: Slaves | None = None
+    master = subprocess.Popen(
+        [*_command(compiled.master, options), *arguments, *words],
+        cwd=work, env=environment, preexec_fn=None if options.valgrind else _limit(spec),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        slaves = Slaves(start_slave, slave_count)
+        kill = (spec.kill_after_s, slaves) if spec.kill_after_s is not None and slave_count else None
+        output, errors, trouble = _wait(master, spec.stdin, time_s, kill)
+    finally:
+        if master.poll() is None:
+            master.kill()
+            master.wait()
+        complaints = slaves.finish(0.0 if master.returncode == -signal.SIGKILL else GRACE_S) if slaves else []
+    log = slave_log.read_bytes().decode("utf-8", "replace") if complaints and slave_log.exists() else ""
+    if log:
+        complaints.append("the slaves said:\n" + log.rstrip("\n"))
+    stem = spec.path.stem
+    return Outcome(_clean(output, stem), _clean(errors, stem), master.returncode, (*trouble, *complaints))
+
+
+def _show(text: bytes, limit: int = 4000) -> str:
+    shown = text.decode("utf-8", "backslashreplace")
+    return shown if len(shown) <= limit else shown[:limit] + f"… ({len(text)} bytes)\n"
+
+
+def _difference(what: str, expected: bytes, actual: bytes) -> str:
+    wanted, given = expected.splitlines(), actual.splitlines()
+    index = next((i for i, (a, b) in enumerate(zip(wanted, given)) if a != b), min(len(wanted), len(given)))
+    first = f"{what} differs from line {index + 1} on"
+    if wanted == given:
+        first = f"{what} differs in the newline at the end"
+    return f"{first}\n--- expected\n{_show(expected)}--- got\n{_show(actual)}---"
+
+
+def check_outcome(spec: Spec, outcome: Outcome, local: bool) -> list[str]:
+    """The complaints about one run."""
+    complaints = list(outcome.trouble)
+    if outcome.status != spec.status:
+        complaints.append(f"exit status {outcome.status}, expected {spec.status}")
+    if spec.output is not None and outcome.output != spec.output:
+        complaints.append(_difference("the output", spec.output, outcome.output))
+    if spec.kind == "trap":
+        complaints += _check_trap(spec, outcome, local)
+    elif outcome.errors != (spec.errors or b""):
+        complaints.append(_difference("standard error", spec.errors or b"", outcome.errors))
+    return complaints
+
+
+def _check_trap(spec: Spec, outcome: Outcome, local: bool) -> Iterator[str]:
+    assert spec.trap is not None
+    trap = spec.trap
+    message = trap.message.replace(" on slave SLAVE", "") if local else trap.message
+    place = rf"{re.escape(spec.path.name)}:{trap.line}:{trap.column or '[0-9]+'}"
+    text = outcome.errors.decode("utf-8", "replace")
+    first = rf"^{place}: error: {re.escape(message)}$"
+    inner = rf"^  {place} in [A-Za-z_0-9]+: {re.escape(message)}$"
+    if not re.search(f"{first}|{inner}", text, re.MULTILINE):
+        yield f"expected a failure at {trap.line}:{trap.column or '*'}: {message}\n--- got\n{_show(outcome.errors)}---"
+    if spec.story:
+        story = "".join(f"{line}\n" for line in spec.story).replace("prog.ms:", f"{spec.path.name}:")
+        if local:
+            story = story.replace(" on slave SLAVE", "")
+        if story != text:
+            yield _difference("the story", story.encode(), outcome.errors)
+
+
+def check_diagnostics(spec: Spec, compiled: Compiled) -> list[str]:
+    """The complaints about what the compiler said: each diagnostic has its mark, each mark its diagnostic."""
+    complaints = []
+    left = list(spec.marks)
+
+    def match(line: int, code: str) -> Mark | None:
+        places = (line, 0)
+        return next((mark for mark in left if mark.line in places and code in mark.codes), None)
+
+    for line, code, message in compiled.diagnostics:
+        mark = match(line, code)
+        if mark is None:
+            complaints.append(f"line {line}: unexpected {code}: {message}")
+        else:
+            left.remove(mark)
+    complaints += [f"missing, {mark}" for mark in left]
+    status = 1 if spec.kind == "fail" else 0
+    if compiled.status != status:
+        complaints.append(f"the compiler ended with status {compiled.status}, expected {status}\n{compiled.text}")
+    return complaints
+
+
+@contextmanager
+def _private_directory() -> Iterator[Path]:
+    """Short, because a socket's path may be; below /tmp or where TMPDIR says."""
+    path = Path(tempfile.mkdtemp(prefix="ms-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def run_program(path: Path, options: Options = Options()) -> list[str]:
+    """All complaints about one program; none when it is as it says."""
+    try:
+        spec = read_spec(path)
+    except SpecError as error:
+        return [f"the program's directives: {error}"]
+    with _private_directory() as directory:
+        compiled = compile_program(path, directory / path.stem, sanitize=options.sanitize)
+        complaints = check_diagnostics(spec, compiled)
+        if spec.kind == "fail" or not compiled.master.exists():
+            return complaints
+        modes = {"local": run_local, "slaves": run_on_slaves}
+        for mode, run in modes.items():
+            if spec.only in ("", mode):
+                place = directory / mode
+                place.mkdir()
+                outcome = run(spec, compiled, place, options)
+                complaints += [f"{mode}: {text}" for text in check_outcome(spec, outcome, mode == "local")]
+        return complaints
+
+
+def _selected(arguments: argparse.Namespace) -> list[Path]:
+    paths = all_programs()
+    if arguments.names:
+        wanted = {Path(name).stem for name in arguments.names}
+        unknown = wanted - {path.stem for path in paths}
+        if unknown:
+            raise SystemExit(f"no such program in {PROGRAMS}: {', '.join(sorted(unknown))}")
+        paths = [path for path in paths if path.stem in wanted]
+    if arguments.k:
+        paths = [path for path in paths if re.search(arguments.k, path.stem)]
+    return paths
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs the programs of tests/ms_programs.")
+    parser.add_argument("names", nargs="*", help="programs to run, all when none is named")
+    parser.add_argument("-k", metavar="PATTERN", help="only those whose name matches")
+    parser.add_argument("-j", type=int, default=2, metavar="N", help="how many at once")
+    parser.add_argument("--sanitize", action="store_true", help="compile with the address and undefined-behaviour sanitizers")
+    parser.add_argument("--valgrind", action="store_true", help="run masters and slaves under valgrind")
+    arguments = parser.parse_args()
+    if arguments.valgrind and shutil.which("valgrind") is None:
+        raise SystemExit("valgrind is not installed")
+    options = Options(arguments.sanitize, arguments.valgrind)
+    paths = _selected(arguments)
+    failed = 0
+    with ProcessPoolExecutor(max_workers=arguments.j) as pool:
+        runs = [(path, pool.submit(run_program, path, options)) for path in paths]
+        for path, run in runs:
+            complaints = run.result()
+            failed += bool(complaints)
+            print(f"{path.stem}... {'FAILED' if complaints else 'OK'}", flush=True)
+            for complaint in complaints:
+                print("    " + complaint.replace("\n", "\n    "), flush=True)
+    print(f"{len(paths) - failed} passed, {failed} failed")
+    return 1 if failed or not paths else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
