@@ -1,0 +1,196 @@
+"""Text to tokens, and literals to values.
+
+One regular expression reads the whole file. Which words are terminals of the grammar is told by the parser, which has
+them from `grammar.lark`; order and sense of tokens are the parser's too.
+Invariants: the text is the file's bytes read as Latin-1, so that an offset is a byte offset; tokens come in order and
+do not overlap; whatever the bytes are, lexing takes linear time and ends with an `END` token.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ms import errors
+from ms.diagnostics import Diagnostics
+from ms.source import SourceFile, Span
+
+END = "$END"  # lark's name for the end of the text
+
+# Language page, §11; most of them are terminals of the grammar, the others are kept for later.
+_KEYWORDS = """
+    as at auto bool break case char const continue default double each else emit extern failed false finished float
+    for if import in int job long map master near pure reduce remote return running share stream string struct switch
+    true vector void while within yield
+"""
+KEYWORDS = frozenset(_KEYWORDS.split())
+
+_PATTERN = re.compile(
+    r"""[ \t\r\n\f\v]*+
+    (?: ([A-Za-z_][A-Za-z0-9_]*+)                                                           # 1 a word
+      | (//[^\n]*+ | /\*(?s:.*?)\*/)                                                        # 2 a comment
+      | (0[xXbB][0-9A-Za-z_]*+ | [0-9](?:[eE][+-](?=[0-9])|[0-9A-Za-z_])*+
+            (?:\.[0-9](?:[eE][+-](?=[0-9])|[0-9A-Za-z_])*+)?+)                              # 3 a number
+      | ("(?:[^"\\\n]|\\[^\n])*+"?+)                                                        # 4 a string
+      | ('(?:[^'\\\n]|\\[^\n])*+'?+)                                                        # 5 a character
+      | (>>>= | <<= | >>= | >>> | [-+*/%&|^=!<>]= | && | \|\| | \+\+ | -- | -> | :: | \.\. | << | >>
+            | [-+*/%&|^=!<>~?:;,.(){}\[\]])                                                 # 6 an operator
+      | ([^\ \t\r\n\f\v])                                                                   # 7 what nothing begins with
+      | \Z )""",
+    re.VERBOSE,
+)
+
+_INTEGER = re.compile(r"[0-9]+(?:_[0-9]+)*(L?)")
+_BITS = re.compile(r"0[xX]([0-9A-Fa-f]+(?:_[0-9A-Fa-f]+)*)(L?)|0[bB]([01]+(?:_[01]+)*)(L?)")
+_FLOATING = re.compile(r"[0-9]+(?:_[0-9]+)*(?:\.[0-9]+(?:_[0-9]+)*)?(?:[eE][+-]?[0-9]+)?(f?)")
+_ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u\{([0-9A-Fa-f]{1,6})\}|(.))", re.DOTALL)
+_SIMPLE_ESCAPES = {
+    b"n": b"\n", b"t": b"\t", b"r": b"\r", b"0": b"\0", b"\\": b"\\", b"'": b"'", b'"': b'"',
+}  # fmt: skip
+
+INT_MAX = 2**31 - 1
+LONG_MAX = 2**63 - 1
+
+
+class Token:
+    """A terminal of the grammar where it stands. `text` is Latin-1."""
+
+    __slots__ = ("end", "start", "text", "type")
+
+    def __init__(self, type: str, text: str, start: int, end: int) -> None:
+        self.type = type
+        self.text = text
+        self.start = start
+        self.end = end
+
+
+def tokens(file: SourceFile, terminals: Mapping[str, str], diagnostics: Diagnostics) -> Iterator[Token]:
+    """The tokens of `file`. `terminals` gives the terminal of each keyword and operator; a keyword that is none of the
+    grammar's comes as `RESERVED`, which no rule accepts."""
+    text = file.data.decode("latin-1")
+    position = 3 if text.startswith("\xef\xbb\xbf") else 0
+    get = terminals.get
+    for match in _PATTERN.finditer(text, position):
+        kind = match.lastindex
+        if kind == 1:
+            word = match[1]
+            start, end = match.span(1)
+            yield Token(get(word) or ("RESERVED" if word in KEYWORDS else "NAME"), word, start, end)
+        elif kind == 6:
+            start, end = match.span(6)
+            word = match[6]
+            if word == "/" and text.startswith("*", end):
+                diagnostics.add(errors.unterminated(Span(file, start, end + 1), "comment"))
+                break
+            yield Token(terminals[word], word, start, end)
+        elif kind == 3:
+            yield Token(_number_terminal(match[3]), match[3], *match.span(3))
+        elif kind == 4:
+            yield _quoted(file, "STRING", match[4], match.start(4), diagnostics)
+        elif kind == 5:
+            yield _quoted(file, "CHAR", match[5], match.start(5), diagnostics)
+        elif kind == 7:
+            _report_strange(file, match.start(7), diagnostics)
+    yield Token(END, "", len(text), len(text))
+
+
+def _number_terminal(text: str) -> str:
+    if text.isdigit() and len(text) < 20 and int(text) in (INT_MAX + 1, LONG_MAX + 1):
+        return "MINIMUM"
+    if text[:2] in ("0x", "0X", "0b", "0B"):
+        return "INTEGER"
+    return "FLOATING" if "." in text or "e" in text or "E" in text else "INTEGER"
+
+
+def _quoted(file: SourceFile, terminal: str, text: str, start: int, diagnostics: Diagnostics) -> Token:
+    quote = text[0]
+    if len(text) < 2 or text[-1] != quote:
+        what = "string" if quote == '"' else "character literal"
+        diagnostics.add(errors.unterminated(Span(file, start, start + 1), what))
+    return Token(terminal, text, start, start + len(text))
+
+
+def _report_strange(file: SourceFile, start: int, diagnostics: Diagnostics) -> None:
+    byte = file.data[start]
+    if byte == 0:
+        diagnostics.add(errors.bad_text(Span(file, start, start + 1), "a zero byte: is this file text?"))
+        return
+    character = file.data[start : start + 4].decode("utf-8", "ignore")[:1]
+    shown = character if character.isprintable() and character else f"\\x{byte:02x}"
+    end = start + max(1, len(character.encode()))
+    diagnostics.add(errors.bad_text(Span(file, start, end), f"`{shown}` has no meaning here"))
+
+
+def integer_value(text: str, span: Span, diagnostics: Diagnostics) -> tuple[int, bool]:
+    """The value of an integer literal and whether it is a long; 0 when it is wrong, which is reported."""
+    if match := _INTEGER.fullmatch(text):
+        return _in_range(int(text.rstrip("L").replace("_", "")), bool(match[1]), span, diagnostics)
+    if match := _BITS.fullmatch(text):
+        digits, base = (match[1], 16) if match[1] else (match[3], 2)
+        bits = int(digits.replace("_", ""), base)
+        if bits >= 1 << 64:
+            diagnostics.add(errors.integer_too_large(span))
+            return 0, True
+        is_long = bool(match[2] or match[4]) or bits >= 1 << 32
+        width = 64 if is_long else 32
+        return bits - (1 << width) if bits >> (width - 1) else bits, is_long
+    diagnostics.add(errors.malformed_number(span, text))
+    return 0, False
+
+
+def _in_range(value: int, is_long: bool, span: Span, diagnostics: Diagnostics) -> tuple[int, bool]:
+    if value > LONG_MAX:
+        diagnostics.add(errors.integer_too_large(span))
+        return 0, True
+    return value, is_long or value > INT_MAX
+
+
+def floating_value(text: str, span: Span, diagnostics: Diagnostics) -> tuple[float, bool]:
+    """The value of a floating literal and whether it is a float."""
+    match = _FLOATING.fullmatch(text)
+    if match is None:
+        diagnostics.add(errors.malformed_number(span, text))
+        return 0.0, False
+    return float(text.rstrip("f").replace("_", "")), bool(match[1])
+
+
+def char_value(file: SourceFile, token: Token, diagnostics: Diagnostics) -> int:
+    value = _unescaped(file, token, False, diagnostics)
+    if value is not None and len(value) != 1:
+        diagnostics.add(errors.bad_char_literal(Span(file, token.start, token.end)))
+    return value[0] if value else 0
+
+
+def text_value(file: SourceFile, token: Token, diagnostics: Diagnostics) -> bytes:
+    return _unescaped(file, token, True, diagnostics) or b""
+
+
+def _unescaped(file: SourceFile, token: Token, is_string: bool, diagnostics: Diagnostics) -> bytes | None:
+    """What stands between the quotes, its escapes resolved; None when it has been reported."""
+    quote = token.text[0]
+    if len(token.text) < 2 or token.text[-1] != quote:
+        return None
+    raw = token.text[1:-1].encode("latin-1")
+    if b"\\" not in raw:
+        return raw
+    wrong = False
+
+    def resolve(match: re.Match[bytes]) -> bytes:
+        nonlocal wrong
+        if match[1]:
+            return bytes([int(match[1], 16)])
+        if match[2] and is_string:
+            code = int(match[2], 16)
+            if code < 0x110000 and not 0xD800 <= code < 0xE000:
+                return chr(code).encode()
+        simple = _SIMPLE_ESCAPES.get(match[3] or b"")
+        if simple is None:
+            wrong = True
+            start = token.start + 1 + match.start()
+            span = Span(file, start, start + len(match[0]))
+            diagnostics.add(errors.bad_escape(span, match[0].decode("utf-8", "replace")))
+            return b""
+        return simple
+
+    value = _ESCAPE.sub(resolve, raw)
+    return None if wrong else value
