@@ -1,0 +1,303 @@
+"""The command line of msc: what was asked, and the exit status.
+
+Exit statuses: 0 fine, 1 the program is wrong, 2 usage or the tool chain, 70 a bug of the compiler; `msc run` gives
+the master's. What is done is left to `driver.py` and `run.py`.
+Invariants: usage errors are one line on standard error; nothing that takes long to import is imported here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ms import __version__
+
+if TYPE_CHECKING:
+    from ms import driver
+    from ms.diagnostics import Diagnostics
+
+_HELP = """usage: msc PROG.ms [-o PROG] [options]           make PROG-master and PROG-slave
+       msc check PROG.ms [options]                only look for errors
+       msc run PROG.ms [-n N] [options] [-- WORDS]   make both and run them here
+       msc --version | --help
+
+  -o PROG            what to call the programs (default: the name of the source, in this directory)
+  -g                 keep symbols and lines for debuggers
+  -O0 -O1 -O2 -O3    how much to optimise (default: -O3)
+  --cpu NAME         compile for a processor as LLVM names it; native: for this one
+  --target TRIPLE    compile for another machine, for example aarch64-linux-musl (needs zig)
+  --dynamic          link the C library dynamically
+  --unchecked        leave out the checks of indices and divisions, for measuring
+  --sanitize         build the runtime with the address and undefined-behaviour sanitizers
+  --emit KIND        typed, llvm, asm: print that and stop; obj: write one object file to -o
+  --role ROLE        master or slave: which program --emit is about (default: master)
+  --warn-copies      name every place where a vector, string or struct is really copied
+  --werror           warnings are errors
+  --json             diagnostics as JSON on standard output
+"""
+
+_RUN_HELP = """usage: msc run PROG.ms [-n N] [options] [-- WORDS]
+
+Compiles PROG.ms, unless that has been done before, and runs a master and N slaves on this machine. The exit status is
+the master's. WORDS are what args() gives.
+
+  -n N               how many slaves (default: as many as there are processors); 0: serially, without slaves
+  --local            the same as -n 0
+
+These go to the master: --progress[=WHEN] --trace FILE --status ADDRESS --lost-max N --min-slaves N --heartbeat S
+--payload-max BYTES --quiet
+
+And of the compiler's options: -g -O0 to -O3 --cpu --dynamic --unchecked --sanitize --warn-copies --werror
+"""
+
+_CHECK_HELP = """usage: msc check PROG.ms [--json] [--werror] [--warn-copies]
+
+Looks for errors in PROG.ms. Exit status 0: there are none; 1: there are.
+"""
+
+# Options of prog-master that `msc run` hands on: whether a value follows them.
+_MASTER_OPTIONS = {
+    "--progress": False, "--quiet": False, "--trace": True, "--status": True, "--lost-max": True,
+    "--min-slaves": True, "--heartbeat": True, "--payload-max": True,
+}  # fmt: skip
+
+_COMMANDS = ("check", "run")
+_EMITS = ("typed", "llvm", "asm", "obj")
+_ROLES = ("master", "slave")
+
+_COMPILING = frozenset(
+    {"-g", "-O0", "-O1", "-O2", "-O3", "--cpu", "--target", "--dynamic", "--unchecked", "--sanitize", "--warn-copies",
+    "--werror"}
+)
+_ALLOWED = {
+    "build": _COMPILING | {"-o", "--emit", "--role", "--json"},
+    "check": frozenset({"--json", "--werror", "--warn-copies"}),
+    "run": (_COMPILING - {"--target"}) | {"-n", "--local", *_MASTER_OPTIONS},
+}
+_WITH_VALUE = frozenset({"-o", "-n", "--cpu", "--target", "--emit", "--role"})
+
+
+class UsageError(Exception):
+    """The command line makes no sense; the text says why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """A command line, understood. `compiling` has the compiler's flags and their values, "" for those without."""
+
+    command: str
+    path: str
+    compiling: dict[str, str] = field(default_factory=dict)
+    master_options: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status of `msc arguments…`."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _run(given)
+        sys.stdout.flush()
+        return status
+    except UsageError as error:
+        return _complain(f"{error} (msc --help)")
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _complain(text: str) -> int:
+    print(f"msc: {text}", file=sys.stderr)
+    return 2
+
+
+# Understanding the words
+
+
+def _run(given: list[str]) -> int:
+    command = given[0] if given and given[0] in _COMMANDS else "build"
+    words = given[1:] if command != "build" else given
+    options = words[: words.index("--")] if "--" in words else words
+    if "--help" in options or "-h" in options:
+        print({"build": _HELP, "check": _CHECK_HELP, "run": _RUN_HELP}[command], end="")
+        return 0
+    if command == "build" and "--version" in options:
+        print(f"msc {__version__}")
+        return 0
+    return _perform(parse_arguments(command, words))
+
+
+def parse_arguments(command: str, words: Sequence[str]) -> Arguments:
+    paths: list[str] = []
+    compiling: dict[str, str] = {}
+    master_options: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            if command != "run":
+                raise UsageError("words after -- are for msc run")
+            break
+        if not word.startswith("-") or word == "-":
+            paths.append(word)
+            continue
+        name, separator, value = word.partition("=") if word.startswith("--") else _split_short(word)
+        if name not in _ALLOWED[command]:
+            raise UsageError(f"{f'msc {command}' if command != 'build' else 'msc'} has no option {name}")
+        if name in _MASTER_OPTIONS:
+            master_options.append(word)
+            if _MASTER_OPTIONS[name] and not separator:
+                master_options.append(_value(name, rest))
+        elif name in _WITH_VALUE:
+            compiling[name] = value if separator else _value(name, rest)
+        elif separator:
+            raise UsageError(f"the option {name} takes no value")
+        else:
+            compiling[name] = ""
+    if len(paths) != 1:
+        raise UsageError(f"one source file, not {len(paths)}" if paths else "no source file")
+    return _checked(Arguments(command, paths[0], compiling, tuple(master_options), tuple(rest)))
+
+
+def _split_short(word: str) -> tuple[str, str, str]:
+    """-n4 is -n 4, and -oname -o name."""
+    if len(word) > 2 and word[:2] in _WITH_VALUE:
+        return word[:2], "=", word[2:]
+    return word, "", ""
+
+
+def _value(name: str, rest: list[str]) -> str:
+    if not rest or rest[0] == "--":
+        raise UsageError(f"the option {name} needs a value")
+    return rest.pop(0)
+
+
+def _checked(arguments: Arguments) -> Arguments:
+    """Refuses values that make no sense."""
+    chosen = arguments.compiling
+    for name, values in (("--emit", _EMITS), ("--role", _ROLES)):
+        if name in chosen and chosen[name] not in values:
+            raise UsageError(f"{name} is one of {', '.join(values)}, not {chosen[name]!r}")
+    if "-n" in chosen and not (chosen["-n"].isascii() and chosen["-n"].isdigit() and int(chosen["-n"]) <= 1024):
+        raise UsageError(f"-n takes a number from 0 to 1024, not {chosen['-n']!r}")
+    if chosen.get("--emit") == "obj" and "-o" not in chosen:
+        raise UsageError("--emit obj needs -o")
+    if "-o" in chosen and chosen.get("--emit", "obj") != "obj":
+        raise UsageError(f"--emit {chosen['--emit']} prints; it takes no -o")
+    if "-o" in chosen and not os.path.basename(chosen["-o"]):
+        raise UsageError(f"-o takes the name of a program, not {chosen['-o']!r}")
+    if os.path.basename(arguments.path) in (".ms", "", ".", ".."):
+        raise UsageError(f"{arguments.path!r} is no source file")
+    if "--local" in chosen:
+        return replace(arguments, compiling={**chosen, "-n": "0"})
+    return arguments
+
+
+# Doing it
+
+
+def _perform(arguments: Arguments) -> int:
+    from ms import driver
+    from ms.diagnostics import Diagnostics, InternalError, ProgramError
+    from ms.toolchain import ToolchainError
+
+    chosen = arguments.compiling
+    options = driver.Options(
+        level=next((level for level in range(4) if f"-O{level}" in chosen), 3),
+        cpu=chosen.get("--cpu", ""),
+        target=chosen.get("--target", ""),
+        debug="-g" in chosen,
+        unchecked="--unchecked" in chosen,
+        sanitize="--sanitize" in chosen,
+        dynamic="--dynamic" in chosen,
+        warn_copies="--warn-copies" in chosen,
+    )
+    diagnostics = Diagnostics()
+    try:
+        return _perform_command(arguments, options, diagnostics)
+    except ProgramError as error:
+        _show(error.diagnostics, arguments)
+        return 1
+    except ToolchainError as error:
+        return _complain(str(error))
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except InternalError as error:
+        return _internal_error(f"{error.span}: {error}" if error.span else f"{arguments.path}: {error}")
+    except Exception as error:
+        return _internal_error(f"{arguments.path}: {type(error).__name__}: {error}")
+
+
+def _perform_command(arguments: Arguments, options: driver.Options, diagnostics: Diagnostics) -> int:
+    from ms import driver
+
+    chosen = arguments.compiling
+    source = driver.read_source(arguments.path)
+    if arguments.command == "check":
+        driver.check_only(source, options, diagnostics)
+        return _show(diagnostics, arguments)
+    if "--emit" in chosen:
+        made = driver.emit(source, chosen["--emit"], chosen.get("--role", "master"), options, diagnostics)
+        status = _show(diagnostics, arguments)
+        if status == 0:
+            _put_out(made, chosen.get("-o", ""))
+        return status
+    programs = driver.build(source, options, diagnostics)
+    status = _show(diagnostics, arguments)
+    if status != 0:
+        return status
+    if arguments.command == "run":
+        from ms import run
+
+        count = int(chosen["-n"]) if "-n" in chosen else len(os.sched_getaffinity(0))
+        return run.run_programs(programs.master, programs.slave, count, arguments.master_options, arguments.words)
+    driver.install(programs, Path(chosen.get("-o") or Path(arguments.path).stem))
+    return 0
+
+
+def _put_out(made: str | bytes, output: str) -> None:
+    if isinstance(made, str):
+        sys.stdout.write(made)
+        return
+    from ms import toolchain
+
+    toolchain.write_file(Path(output), made)
+
+
+def _show(diagnostics: Diagnostics, arguments: Arguments) -> int:
+    """Prints the diagnostics; the exit status that follows from them."""
+    from ms.diagnostics import Severity
+
+    severities = {item.severity for item in diagnostics.items}
+    if "--json" in arguments.compiling:
+        from ms.diagnostics import render_json
+
+        print(render_json(diagnostics))
+    elif diagnostics.items:
+        from ms.diagnostics import render_text
+
+        colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        sys.stderr.write(render_text(diagnostics, colour))
+    is_wrong = Severity.ERROR in severities or ("--werror" in arguments.compiling and Severity.WARNING in severities)
+    return 1 if is_wrong else 0
+
+
+def _internal_error(what: str) -> int:
+    """A bug of ours: one paragraph, and all of it for those who look for it."""
+    if os.environ.get("MS_TRACEBACK"):
+        import traceback
+
+        traceback.print_exc()
+    print(
+        f"msc: a bug in the compiler (version {__version__}), not in your program: {what}\n"
+        "Please report it with the program; MS_TRACEBACK=1 shows where the compiler was.",
+        file=sys.stderr,
+    )
+    return 70

@@ -1,0 +1,384 @@
+"""The C compiler and what is made with it: the runtime archives and the linked programs.
+
+Finds a compiler ($CC, cc, gcc, clang, else zig from the package `ziglang`), builds `libmsmaster.a` and `libmsslave.a`
+on first need into the user's cache, links. What is linked, and when, is left to `driver.py`.
+Invariants: a directory in the cache is complete or not there (built beside its place, then renamed), so that two
+compilers at once never trip over each other; an output file is old or new, never half of either. Whatever goes wrong
+here that is not a bug of ours is a `ToolchainError` with one clear sentence.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ms.diagnostics import InternalError
+
+CACHE_FORMAT = "1"
+"""Part of every key: changes when what stands in the cache, or how it is made, changes."""
+
+_COMPILE_FLAGS = (
+    "-std=c11", "-D_GNU_SOURCE", "-O2", "-fno-omit-frame-pointer", "-ffunction-sections", "-fdata-sections",
+)  # fmt: skip
+_SANITIZE_FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
+
+# What a program needs from the C library; where this links statically, programs do.
+_PROBE = """#include <math.h>
+#include <netdb.h>
+#include <pthread.h>
+static void *run(void *p) { return p; }
+int main(int argc, char **argv) {
+    struct addrinfo *found = 0;
+    pthread_t thread;
+    return pthread_create(&thread, 0, run, argv) + getaddrinfo(argv[0], 0, 0, &found) + (int)sin(argc);
+}
+"""
+
+
+class ToolchainError(Exception):
+    """The tool chain, or the machine, cannot do what is asked (exit status 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A C compiler that works. `identity` changes when another compiler stands in its place."""
+
+    command: tuple[str, ...]
+    archiver: tuple[str, ...]
+    identity: str
+    static: bool  # whether it can link statically
+
+
+@dataclass(frozen=True, slots=True)
+class Archives:
+    master: Path
+    slave: Path
+
+
+# The cache
+
+
+_private_cache: list[Path] = []
+
+
+def cache_directory() -> Path:
+    """Where to keep what is made once: $MS_CACHE_DIR, $XDG_CACHE_HOME/ms or ~/.cache/ms; a directory for this run
+    alone, with a note, when that cannot be written."""
+    if _private_cache:
+        return _private_cache[0]
+    named = os.environ.get("MS_CACHE_DIR")
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    directory = Path(named) if named else Path(base, "ms")
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(13, os.strerror(13))
+        return directory.resolve()
+    except OSError as error:
+        print(f"msc: the cache {directory} cannot be written ({error.strerror}); nothing is kept", file=sys.stderr)
+    _private_cache.append(Path(tempfile.mkdtemp(prefix="ms-cache-")))
+    owner = os.getpid()
+
+    def remove() -> None:
+        import shutil
+
+        if os.getpid() == owner:
+            shutil.rmtree(_private_cache[0], ignore_errors=True)
+
+    atexit.register(remove)
+    return _private_cache[0]
+
+
+class CacheEntry:
+    """A directory of the cache that is being made: `with CacheEntry(final) as work: …` fills `work`, which becomes
+    `final` at the end, unless somebody else was faster or an exception leaves the block."""
+
+    def __init__(self, final: Path) -> None:
+        self.final = final
+        self.work = final
+
+    def __enter__(self) -> Path:
+        try:
+            self.final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.work = Path(tempfile.mkdtemp(prefix="new-", dir=self.final.parent))
+        except OSError as error:
+            raise ToolchainError(f"cannot write to {self.final.parent}: {error.strerror}") from error
+        return self.work
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        import shutil
+
+        try:
+            if kind is None:
+                self.work.rename(self.final)
+        except OSError as failure:
+            if not self.final.is_dir():
+                raise ToolchainError(f"cannot write {self.final}: {failure.strerror}") from failure
+        finally:
+            shutil.rmtree(self.work, ignore_errors=True)
+
+
+def digest(parts: Iterable[str | bytes]) -> str:
+    """A hash of several texts, each with its length, for use as a name in the cache."""
+    from hashlib import sha256
+
+    state = sha256()
+    for part in parts:
+        content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        state.update(len(content).to_bytes(8, "little") + content)
+    return state.hexdigest()[:40]
+
+
+# Compilers
+
+
+def find_compiler(target: str = "") -> Compiler:
+    """The C compiler to use, for this machine or for `target`. Only the first use of each compiler runs it."""
+    if target:
+        candidates = [_zig_command(_zig_target(target))]
+        missing = f"compiling for {target} needs zig; install it with: {sys.executable} -m pip install ziglang"
+    else:
+        candidates = list(_native_commands())
+        missing = (
+            "no C compiler works here (looked for $CC, cc, gcc, clang and zig); "
+            f"install one of them, for example with: {sys.executable} -m pip install ziglang"
+        )
+    for command in candidates:
+        if command:
+            compiler = _probe(command)
+            if compiler is not None:
+                return compiler
+    raise ToolchainError(missing)
+
+
+def _native_commands() -> Iterable[tuple[str, ...]]:
+    chosen = os.environ.get("CC", "").split()
+    if chosen:
+        path = _which(chosen[0])
+        if path is None:
+            raise ToolchainError(f"CC is {chosen[0]}, and there is no such program")
+        yield (path, *chosen[1:])
+    for name in ("cc", "gcc", "clang"):
+        path = _which(name)
+        if path is not None:
+            yield (path,)
+    yield _zig_command(f"{os.uname().machine}-linux-musl")
+
+
+def _zig_command(target: str) -> tuple[str, ...]:
+    """zig as a C compiler, empty when there is none."""
+    from importlib.util import find_spec
+
+    spec = find_spec("ziglang")
+    path = os.path.join(spec.submodule_search_locations[0], "zig") if spec and spec.submodule_search_locations else ""
+    found = path if os.access(path, os.X_OK) else _which("zig")
+    return (found, "cc", "-target", target) if found else ()
+
+
+def _zig_target(target: str) -> str:
+    """A target triple as zig writes it: without the vendor, and with musl where nothing is said."""
+    parts = [part for part in target.split("-") if part not in ("unknown", "pc", "none")]
+    if len(parts) < 2 or "linux" not in parts:
+        raise ToolchainError(f"the target {target} is not of the form aarch64-linux-musl")
+    return "-".join(parts if len(parts) > 2 else [*parts, "musl"])
+
+
+def _which(name: str) -> str | None:
+    if os.sep in name:
+        return os.path.abspath(name) if os.access(name, os.X_OK) else None
+    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(directory or ".", name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return os.path.abspath(path)
+    return None
+
+
+def _identity(command: Sequence[str]) -> str:
+    """Another compiler, or another version under the same name, is another file."""
+    found = os.stat(command[0])
+    return " ".join([os.path.realpath(command[0]), str(found.st_size), str(found.st_mtime_ns), *command[1:]])
+
+
+def _probe(command: tuple[str, ...]) -> Compiler | None:
+    """Whether a compiler works, and links statically; found out once."""
+    identity = _identity(command)
+    note = cache_directory() / "compilers" / digest([CACHE_FORMAT, identity])
+    try:
+        how = (note / "links").read_text()
+    except OSError:
+        how = _try_linking(command)
+        if how:
+            with CacheEntry(note) as work:
+                (work / "links").write_text(how)
+    if not how:
+        return None
+    archiver = (command[0], "ar") if command[1:2] == ("cc",) else _archiver(command[0])
+    return Compiler(command, archiver, identity, how == "static")
+
+
+def _archiver(compiler: str) -> tuple[str, ...]:
+    found = _which("ar") or _which(os.path.join(os.path.dirname(compiler), "llvm-ar")) or _which("llvm-ar")
+    return (found,) if found else (*_zig_command("native")[:1], "ar")
+
+
+def _try_linking(command: tuple[str, ...]) -> str:
+    """ "static", "dynamic", or "" when it does not even compile."""
+    with tempfile.TemporaryDirectory(prefix="ms-probe-") as directory:
+        source = Path(directory, "probe.c")
+        source.write_text(_PROBE)
+        arguments = (str(source), "-o", os.path.join(directory, "probe"), "-pthread", "-lm")
+        for how, flags in (("static", ("-static",)), ("dynamic", ())):
+            if _run([*command, *flags, *arguments])[0] == 0:
+                return how
+    return ""
+
+
+def _run(command: Sequence[str], directory: Path | None = None) -> tuple[int, str]:
+    """The exit status and everything that was printed."""
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False
+        )
+    except OSError as error:
+        raise ToolchainError(f"cannot run {command[0]}: {error.strerror}") from error
+    return done.returncode, done.stdout.decode("utf-8", "replace").strip()
+
+
+# The runtime archives
+
+
+def runtime_directory() -> Path:
+    """The C sources of the runtimes: inside the package when it is installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    for directory in (package / "_runtime" / "c", package.parent / "runtime" / "c"):
+        if (directory / "include" / "ms.h").is_file():
+            return directory
+    raise ToolchainError(f"the sources of the runtime are missing; they belong into {package / '_runtime'}")
+
+
+_MASTER_ROOMS = ("core", "net", "master")
+_SLAVE_ROOMS = ("core", "net", "slave")
+
+
+def runtime_sources() -> list[tuple[str, bytes]]:
+    """Every C file and header of the runtimes: its name in `runtime_directory()`, and its text."""
+    root = runtime_directory()
+    return [
+        (f"{room}/{name}", (root / room / name).read_bytes())
+        for room in ("include", "core", "net", "master", "slave")
+        if (root / room).is_dir()
+        for name in sorted(os.listdir(root / room))
+        if name.endswith((".c", ".h"))
+    ]
+
+
+def archives_key(compiler: Compiler, sources: Sequence[tuple[str, bytes]], sanitize: bool = False) -> str:
+    named = [part for source in sources for part in source]
+    return digest([CACHE_FORMAT, compiler.identity, *_flags(sanitize), *named])
+
+
+def runtime_archives(compiler: Compiler, sources: Sequence[tuple[str, bytes]], sanitize: bool = False) -> Archives:
+    """The two archives, built when the cache does not have them."""
+    final = cache_directory() / "runtime" / archives_key(compiler, sources, sanitize)
+    if not final.is_dir():
+        with CacheEntry(final) as work:
+            _build_archives(compiler, [name for name, _ in sources if name.endswith(".c")], _flags(sanitize), work)
+    return Archives(final / "libmsmaster.a", final / "libmsslave.a")
+
+
+def _flags(sanitize: bool) -> tuple[str, ...]:
+    return (*_COMPILE_FLAGS, "-g", *_SANITIZE_FLAGS) if sanitize else _COMPILE_FLAGS
+
+
+def _build_archives(compiler: Compiler, names: Sequence[str], flags: Sequence[str], work: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    root = runtime_directory()
+    objects = {name: work / (name.replace("/", "-") + ".o") for name in names}
+
+    def compile_one(name: str) -> tuple[int, str]:
+        command = [*compiler.command, *flags, "-I", str(root), "-I", str(root / "include")]
+        return _run([*command, "-c", str(root / name), "-o", str(objects[name])])
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        results = list(pool.map(compile_one, names))
+    for name, (status, text) in zip(names, results, strict=True):
+        if status != 0:
+            raise InternalError(f"the runtime's {name} does not compile with {' '.join(compiler.command)}:\n{text}")
+    for archive, rooms in (("libmsmaster.a", _MASTER_ROOMS), ("libmsslave.a", _SLAVE_ROOMS)):
+        members = [str(objects[name]) for name in names if name.split("/")[0] in rooms]
+        status, text = _run([*compiler.archiver, "rcs", str(work / archive), *members])
+        if status != 0:
+            raise InternalError(f"{archive} cannot be made:\n{text}")
+    for path in objects.values():
+        path.unlink()
+
+
+# Linking
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    dynamic: bool = False
+    strip: bool = True
+    sanitize: bool = False  # the runtime's archive was built so
+
+
+def link(compiler: Compiler, objects: Sequence[Path], archive: Path, output: Path, options: LinkOptions) -> None:
+    """Makes the program `output`. Warnings are not shown: what the C library says about getaddrinfo in static
+    programs is not for our users."""
+    flags = ["-Wl,--gc-sections", "-pthread"]
+    if options.sanitize:
+        flags += _SANITIZE_FLAGS
+    elif compiler.static and not options.dynamic:
+        flags.append("-static")
+    if options.strip and not options.sanitize:
+        flags.append("-s")
+    inputs = [*map(str, objects), str(archive)]
+    status, text = _run([*compiler.command, *flags, "-o", str(output), *inputs, "-lm"])
+    if status != 0:
+        if "No space left on device" in text:
+            raise ToolchainError(f"cannot write {output}: No space left on device")
+        raise InternalError(f"{output.name} does not link with {' '.join(compiler.command)}:\n{text}")
+
+
+def install_programs(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Copies each first file to the second name, to be executed. All are written before the first name changes
+    hands."""
+    _replace_files([(source.read_bytes(), output) for source, output in pairs], 0o777)
+
+
+def write_file(output: Path, content: bytes) -> None:
+    _replace_files([(content, output)], 0o666)
+
+
+def _replace_files(files: Sequence[tuple[bytes, Path]], mode: int) -> None:
+    mask = os.umask(0)
+    os.umask(mask)
+    ready: list[tuple[str, Path]] = []
+    output = Path()
+    try:
+        for content, output in files:
+            if output.is_dir():
+                raise ToolchainError(f"cannot write {output}: it is a directory")
+            handle, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
+            ready.append((name, output))
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                os.fchmod(file.fileno(), mode & ~mask)
+        for name, output in ready:
+            os.rename(name, output)
+    except OSError as error:
+        raise ToolchainError(f"cannot write {output}: {error.strerror}") from error
+    finally:
+        for name, _ in ready:
+            if os.path.lexists(name):
+                os.unlink(name)
