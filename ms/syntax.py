@@ -445,7 +445,12 @@ TopLevel: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One file."""
+    """One file. After syntax errors it is what could be parsed. `skipped` are then the places where text was left out or made
+    up, in order: what the checker finds missing around them (a `return`, a use) needs no message. `skipped_names` are the names
+    in that text, and the empty name, which stands for an expression that could not be parsed: that such a name is
+    unknown needs no message either."""
 
     file: SourceFile
     declarations: tuple[TopLevel, ...]
+    skipped: tuple[Span, ...] = ()
+    skipped_names: frozenset[str] = frozenset()
