@@ -277,16 +277,37 @@ def _show(diagnostics: Diagnostics, arguments: Arguments) -> int:
 
     severities = {item.severity for item in diagnostics.items}
     if "--json" in arguments.compiling:
-        from ms.diagnostics import render_json
+        from ms.diagnostics import to_json
 
-        print(render_json(diagnostics))
+        print(to_json(diagnostics))
     elif diagnostics.items:
-        from ms.diagnostics import render_text
+        from ms.diagnostics import render_all
 
-        colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        sys.stderr.write(render_text(diagnostics, colour))
+        text = render_all(diagnostics)
+        wants_colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        sys.stderr.write(_coloured(text) if wants_colour else text)
     is_wrong = Severity.ERROR in severities or ("--werror" in arguments.compiling and Severity.WARNING in severities)
     return 1 if is_wrong else 0
+
+
+_COLOURS = {"error": "1;31", "warning": "1;35", "note": "1;36"}
+
+
+def _coloured(text: str) -> str:
+    """Rendered diagnostics with their first words and the marks under source lines in colour."""
+    import re
+
+    colour = _COLOURS["error"]
+    lines = []
+    for line in text.split("\n"):
+        head = re.match(r"(error|warning|note)\[\w+\]", line)
+        if head:
+            colour = _COLOURS[head[1]]
+            line = f"\x1b[{colour}m{head[0]}\x1b[0m\x1b[1m{line[head.end() :]}\x1b[0m"
+        elif re.match(r" +\|", line):
+            line = re.sub(r"(\^+)", f"\x1b[{colour}m\\1\x1b[0m", line, count=1)
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _internal_error(what: str) -> int:
