@@ -7,8 +7,22 @@ as `Type`; the words are chosen here and nowhere else.
 
 from __future__ import annotations
 
-from ms.diagnostics import Diagnostic, Severity
+from ms.diagnostics import Diagnostic, Label, Severity
 from ms.source import Span
+from ms.types import (
+    BOOL,
+    CHAR,
+    DOUBLE,
+    FLOATS,
+    INT,
+    LONG,
+    NUMBERS,
+    STRING,
+    JobType,
+    StructType,
+    Type,
+    VectorType,
+)  # fmt: skip
 
 
 def _error(code: str, message: str, span: Span, label: str = "", *help: str) -> Diagnostic:
@@ -62,3 +76,483 @@ def reserved_word(span: Span, word: str) -> Diagnostic:
 
 def bad_char_literal(span: Span) -> Diagnostic:
     return _error("E0110", "a character literal holds exactly one byte", span, "", 'for text, use "…"')
+
+
+# What the checker says. `at` under a message: secondary labels.
+
+
+def _a(type: Type) -> str:
+    """ "an int", "a string"."""
+    text = str(type)
+    return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
+
+
+def _at(span: Span | None, text: str = "declared here") -> tuple[Label, ...]:
+    return () if span is None else (Label(span, text),)
+
+
+def _report(
+    code: str, message: str, span: Span, label: str = "", at: tuple[Label, ...] = (), help: tuple[str, ...] = ()
+) -> Diagnostic:
+    return Diagnostic(Severity.ERROR, code, message, span, label, at, help)
+
+
+def _warning(
+    code: str, message: str, span: Span, label: str = "", at: tuple[Label, ...] = (), help: tuple[str, ...] = ()
+) -> Diagnostic:
+    return Diagnostic(Severity.WARNING, code, message, span, label, at, help)
+
+
+def _suggestion(name: str | None) -> tuple[str, ...]:
+    return () if name is None else (f"did you mean `{name}`?",)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _conversion_help(found: Type, expected: Type) -> tuple[str, ...]:
+    """The call that makes an `expected` of a `found`, where there is one."""
+    if isinstance(found, JobType) and found.result == expected:
+        return ("get(j) waits for a job and gives its result",)
+    if isinstance(expected, JobType) and expected.result == found:
+        return ("`remote` before the call starts a job and gives its handle",)
+    if isinstance(found, VectorType) and isinstance(found.element, JobType):
+        return ("get(js) gives the results of a vector of jobs",) if expected == VectorType(found.element.result) else ()
+    if found == STRING and expected in (INT, LONG, DOUBLE):
+        return (f"parse_{expected}(s) reads {_a(expected)} from a string",)
+    if expected == STRING and (found in NUMBERS or found is BOOL):
+        return ("str(x) gives the text of a value",)
+    if expected == STRING and found is CHAR:
+        return ("str(c) makes a string of a char",)
+    if expected is BOOL and found in NUMBERS:
+        return ("compare it with something: x != 0",)
+    if found is BOOL and expected in NUMBERS:
+        return ("b ? 1 : 0 makes a number of a bool",)
+    return ()
+
+
+def wrong_type(span: Span, expected: Type, found: Type, at: Span | None, where: str) -> Diagnostic:
+    """`where` says what stands at `at`: what asks for the expected type."""
+    return _report(
+        "E0201",
+        f"expected {expected}, found {found}",
+        span,
+        f"this is {_a(found)}",
+        _at(at, where),
+        _conversion_help(found, expected),
+    )
+
+
+def operator_undefined(span: Span, operator: str, left: Type, right: Type, *help: str) -> Diagnostic:
+    types = f"two values of type {left}" if left == right else f"{left} and {right}"
+    return _report("E0202", f"`{operator}` is not defined for {types}", span, help=help)
+
+
+def prefix_undefined(span: Span, operator: str, operand: Type, *help: str) -> Diagnostic:
+    return _report("E0202", f"`{operator}` is not defined for {operand}", span, f"this is {_a(operand)}", help=help)
+
+
+def cannot_append(span: Span, value: Type, target: Type, declared: Span | None) -> Diagnostic:
+    help: tuple[str, ...] = ()
+    if isinstance(target, VectorType):
+        element = target.element
+        narrows = value in NUMBERS or value is CHAR
+        help = (f"{element}(x) makes {_a(element)} of it",) if narrows and (element in NUMBERS or element is CHAR) else ()
+        help = help or _conversion_help(value, element)
+    return _report("E0203", f"cannot append {value} to {target}", span, f"this is {_a(value)}", _at(declared), help)
+
+
+def append_to_no_vector(span: Span, target: Type, declared: Span | None) -> Diagnostic:
+    return _report(
+        "E0203", f"cannot append to {target}: only vectors and strings grow", span, f"this is {_a(target)}", _at(declared)
+    )
+
+
+def condition_not_bool(span: Span, found: Type) -> Diagnostic:
+    help: tuple[str, ...] = ()
+    if found in NUMBERS or found is CHAR:
+        help = ("compare it with something: x != 0",)
+    elif isinstance(found, VectorType):
+        help = ("size(x) > 0 asks whether there are any elements",)
+    return _report("E0204", f"a condition is a bool, found {found}", span, f"this is {_a(found)}", help=help)
+
+
+def narrowing(span: Span, expected: Type, found: Type, at: Span | None, where: str) -> Diagnostic:
+    """A conversion between numbers that could lose something."""
+    how = "cuts off what stands behind the point" if found in FLOATS and expected not in FLOATS else "keeps the low bits"
+    if expected in FLOATS:
+        how = "gives the nearest value"
+    return _report(
+        "E0205",
+        f"expected {expected}, found {found}, which does not convert without loss",
+        span,
+        f"this is {_a(found)}",
+        _at(at, where),
+        (f"{expected}(x) {how}",),
+    )
+
+
+def wrong_argument_count(span: Span, name: str, wanted: str, found: int, declared: Span | None) -> Diagnostic:
+    """`wanted` is the number in words of figures: "2", "1 or 2"."""
+    noun = "argument" if wanted == "1" else "arguments"
+    return _report("E0206", f"`{name}` takes {wanted} {noun}, found {found}", span, "", _at(declared))
+
+
+def not_a_function(span: Span, name: str, what: str, declared: Span | None, *help: str) -> Diagnostic:
+    """`what`: "a variable", "a constant", "a struct"."""
+    return _report("E0207", f"`{name}` is {what}, not a function", span, "", _at(declared), help)
+
+
+def no_such_field(span: Span, struct: str, name: str, near: str | None, declared: Span) -> Diagnostic:
+    return _report("E0208", f"struct {struct} has no field `{name}`", span, "", _at(declared), _suggestion(near))
+
+
+def no_struct(span: Span, found: Type) -> Diagnostic:
+    help: tuple[str, ...] = ()
+    if isinstance(found, JobType) and isinstance(found.result, StructType):
+        help = ("get(j) waits for a job and gives its result",)
+    elif isinstance(found, VectorType) and isinstance(found.element, StructType):
+        help = ("v[i] is an element of a vector",)
+    return _report("E0209", f"`->` wants a struct, found {found}", span, f"this is {_a(found)}", help=help)
+
+
+def not_indexable(span: Span, found: Type, slices: bool) -> Diagnostic:
+    what = "a slice" if slices else "an index"
+    help = _get_help(found)
+    return _report("E0210", f"{found} has no elements to take {what} of", span, f"this is {_a(found)}", help=help)
+
+
+def _get_help(found: Type) -> tuple[str, ...]:
+    return ("get(j) waits for a job and gives its result",) if isinstance(found, JobType) else ()
+
+
+def index_not_integer(span: Span, found: Type) -> Diagnostic:
+    help = ("int(x) makes an int of it",) if found in FLOATS else ()
+    return _report("E0211", f"an index is an int or a long, found {found}", span, f"this is {_a(found)}", help=help)
+
+
+def no_type(span: Span, what: str, *help: str) -> Diagnostic:
+    """`what` has no type of its own: "`[]`", "a variable without an initialiser"."""
+    return _report("E0212", f"the type of {what} cannot be found out", span, "", (), help)
+
+
+def no_conversion(span: Span, found: Type, target: Type) -> Diagnostic:
+    return _report(
+        "E0213",
+        f"{found} does not convert to {target}",
+        span,
+        f"this is {_a(found)}",
+        help=_conversion_help(found, target),
+    )
+
+
+def void_value(span: Span, name: str | None, declared: Span | None) -> Diagnostic:
+    what = "this" if name is None else f"`{name}`"
+    return _report("E0214", f"{what} gives no value", span, "this is void", _at(declared))
+
+
+def not_a_place(span: Span, what: str) -> Diagnostic:
+    """`what` wants the place: "the left side of `=`", "the first argument of `pop`"."""
+    return _report("E0215", f"{what} must be a variable, a field or an element", span, "this is a value without a place")
+
+
+def field_twice(span: Span, name: str, first: Span) -> Diagnostic:
+    return _report("E0216", f"field `{name}` is given twice", span, "", _at(first, "first given here"))
+
+
+def no_common_type(span: Span, what: str, found: Type, other: Type, other_span: Span) -> Diagnostic:
+    """`what`: "the elements of a vector", "the arms of `?:`"."""
+    return _report(
+        "E0217",
+        f"{what} have no common type: {other} and {found}",
+        span,
+        f"this is {_a(found)}",
+        _at(other_span, f"this is {_a(other)}"),
+    )
+
+
+def cannot_loop(span: Span, found: Type, pairs: bool) -> Diagnostic:
+    if pairs:
+        return _report("E0218", f"only a map has pairs to loop over, found {found}", span, f"this is {_a(found)}")
+    help = _get_help(found)
+    if found in (INT, LONG):
+        help = ("a..b is a range: for (int i in 0..n)",)
+    return _report("E0218", f"cannot loop over {found}", span, f"this is {_a(found)}", help=help)
+
+
+def stray_range(span: Span) -> Diagnostic:
+    return _report("E0219", "a range stands only behind `in` of a `for` and in a slice", span)
+
+
+def cannot_switch(span: Span, found: Type) -> Diagnostic:
+    return _report("E0220", f"`switch` wants an integer, a char or a string, found {found}", span, f"this is {_a(found)}")
+
+
+def duplicate_case(span: Span, what: str, first: Span) -> Diagnostic:
+    """`what`: "`default`", "the value 3"."""
+    return _report("E0221", f"{what} stands in this `switch` twice", span, "", _at(first, "first here"))
+
+
+def case_not_constant(span: Span, why: str) -> Diagnostic:
+    return _report("E0222", f"a case is known at compile time: {why}", span)
+
+
+def literal_does_not_fit(span: Span, value: int, expected: Type, at: Span | None, where: str) -> Diagnostic:
+    ranges: dict[Type, str] = {INT: "-2147483648 to 2147483647", CHAR: "0 to 255"}
+    extent = ranges.get(expected)
+    label = f"{expected} is {extent}" if extent else f"{_a(expected)} cannot hold this exactly"
+    return _report("E0223", f"{value} does not fit {expected}", span, label, _at(at, where))
+
+
+def builtin_not_applicable(span: Span, name: str, found: Type, wanted: str, *help: str) -> Diagnostic:
+    """`wanted`: "a vector or a string", "a number"."""
+    return _report("E0225", f"`{name}` wants {wanted}, found {found}", span, f"this is {_a(found)}", help=help)
+
+
+def wrong_less(span: Span, name: str, element: Type, declared: Span | None) -> Diagnostic:
+    return _report(
+        "E0226",
+        f"the order wants a function `bool {name}({element} a, {element} b)`",
+        span,
+        "",
+        _at(declared),
+    )
+
+
+def bad_template(span: Span, why: str) -> Diagnostic:
+    return _report("E0227", f"template of `format`: {why}", span)
+
+
+def not_ordered(span: Span, found: Type, *help: str) -> Diagnostic:
+    return _report(
+        "E0228", f"values of type {found} have no order", span, "numbers, chars and strings have one", help=help
+    )
+
+
+# E03: names and declarations
+
+
+def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
+    return _report("E0301", f"unknown name `{name}`", span, "", (), _suggestion(near))
+
+
+def name_is_no_value(span: Span, name: str, what: str, declared: Span | None, *help: str) -> Diagnostic:
+    """`what`: "a function", "a struct"."""
+    return _report("E0301", f"`{name}` is {what}, not a variable or a constant", span, "", _at(declared), help)
+
+
+def unknown_function(span: Span, name: str, near: str | None) -> Diagnostic:
+    return _report("E0302", f"unknown function `{name}`", span, "", (), _suggestion(near))
+
+
+def unknown_type(span: Span, name: str, near: str | None) -> Diagnostic:
+    return _report("E0303", f"unknown type `{name}`", span, "", (), _suggestion(near))
+
+
+def declared_twice(span: Span, name: str, first: Span) -> Diagnostic:
+    return _report("E0304", f"`{name}` is declared twice in one block", span, "", _at(first, "first declared here"))
+
+
+def name_taken(span: Span, name: str, first: Span) -> Diagnostic:
+    return _report("E0305", f"`{name}` is declared twice", span, "", _at(first, "first declared here"))
+
+
+def duplicate_part(span: Span, what: str, name: str, first: Span) -> Diagnostic:
+    """`what`: "field", "parameter"."""
+    return _report("E0306", f"two {what}s are called `{name}`", span, "", _at(first, "the first"))
+
+
+def struct_contains_itself(span: Span, name: str, chain: tuple[tuple[Span, str], ...]) -> Diagnostic:
+    return _report(
+        "E0307",
+        f"struct {name} contains itself",
+        span,
+        "",
+        tuple(Label(at, text) for at, text in chain),
+        (f"a vector of it may be a field: vector<struct {name}>",),
+    )
+
+
+def no_master(span: Span) -> Diagnostic:
+    return _report("E0308", "the program has no master block", span, "", (), ("add: master { … }",))
+
+
+def second_master(span: Span, first: Span) -> Diagnostic:
+    return _report("E0309", "a program has one master block, this is the second", span, "", _at(first, "the first"))
+
+
+def outside_loop(span: Span, word: str) -> Diagnostic:
+    where = "a loop or a switch" if word == "break" else "a loop"
+    return _report("E0310", f"`{word}` stands outside {where}", span)
+
+
+def missing_return(span: Span, name: str, result: Type) -> Diagnostic:
+    return _report("E0311", f"`{name}` can end without returning its {result}", span, "", (), ("end it with `return …;`",))
+
+
+def return_without_value(span: Span, result: Type, declared: Span | None) -> Diagnostic:
+    return _report("E0312", f"`return` wants a value here, {_a(result)}", span, "", _at(declared, f"gives {_a(result)}"))
+
+
+def return_with_value(span: Span, name: str, declared: Span | None) -> Diagnostic:
+    return _report("E0312", f"{name} gives no value, so `return` takes none", span, "", _at(declared))
+
+
+def handle_in(span: Span, what: str) -> Diagnostic:
+    """`what`: "a field", "a constant"."""
+    return _report("E0313", f"a job handle cannot be in {what}", span, "", (), ("keep it in a variable",))
+
+
+def void_variable(span: Span, what: str) -> Diagnostic:
+    """`what`: "a variable", "a field", "a parameter", "an element"."""
+    return _report("E0314", f"{what} cannot be void", span, "", (), ("void is only what a function gives back",))
+
+
+def not_computable(span: Span, why: str) -> Diagnostic:
+    return _report("E0317", f"this cannot be computed at compile time: {why}", span)
+
+
+def constant_changed(span: Span, name: str, declared: Span) -> Diagnostic:
+    return _report("E0318", f"`{name}` is a constant and cannot be changed", span, "", _at(declared))
+
+
+def empty_struct(span: Span, name: str) -> Diagnostic:
+    return _report("E0320", f"struct {name} has no fields", span)
+
+
+# E04: jobs
+
+
+def not_a_job(span: Span, name: str, what: str, declared: Span | None) -> Diagnostic:
+    help = (f"declare it with `job` in front, or call it without `remote`: {name}(…)",)
+    return _report("E0401", f"`remote` starts a job, and `{name}` is {what}", span, "", _at(declared), help)
+
+
+def not_a_handle(span: Span, name: str, found: Type, wanted: str) -> Diagnostic:
+    """`wanted`: "a job handle", "a vector of job handles"."""
+    help = ("it is a value already: use it as it is",) if name == "get" else ()
+    return _report("E0402", f"`{name}` wants {wanted}, found {found}", span, f"this is {_a(found)}", help=help)
+
+
+def handle_travels(span: Span, what: str, type: Type) -> Diagnostic:
+    """`what`: "parameter", "result"."""
+    return _report("E0403", f"{_a(type)} cannot be the {what} of a job: a handle does not travel", span)
+
+
+def job_with_reference(span: Span, name: str) -> Diagnostic:
+    return _report("E0404", f"job parameter `{name}` cannot be a reference: the caller is on another machine", span)
+
+
+def job_reaches(span: Span, builtin: str, job: str, job_span: Span, chain: tuple[tuple[Span, str], ...]) -> Diagnostic:
+    at = (Label(job_span, f"job `{job}`"), *(Label(at, text) for at, text in chain))
+    return _report("E0405", f"`{builtin}` belongs to the master, but job `{job}` can reach it", span, "", at)
+
+
+def remote_without_call(span: Span) -> Diagnostic:
+    return _report("E0407", "`remote` wants the call of a job", span, "", (), ("write it as: remote f(…)",))
+
+
+# E05: references
+
+
+def reference_to_value(span: Span, parameter: str, declared: Span | None) -> Diagnostic:
+    return _report(
+        "E0501",
+        f"a variable, a field or an element must stand for the reference `{parameter}`",
+        span,
+        "this is a value without a place",
+        _at(declared),
+    )
+
+
+def reference_shared(span: Span, name: str, first: Span) -> Diagnostic:
+    return _report(
+        "E0502",
+        f"this argument reaches `{name}` too, which the same call changes",
+        span,
+        "",
+        _at(first, "passed to be changed"),
+        ("copy one of the two into a variable of its own first",),
+    )
+
+
+def reference_type(span: Span, expected: Type, found: Type, declared: Span | None) -> Diagnostic:
+    return _report(
+        "E0503",
+        f"a reference to {expected} wants exactly that type, found {found}",
+        span,
+        f"this is {_a(found)}",
+        _at(declared),
+    )
+
+
+# E09: what this version does not have
+
+
+def not_built(span: Span, what: str) -> Diagnostic:
+    """`what` as the program writes it: "`upper`", "`each`"."""
+    return _report("E0901", f"{what} is not in this version yet", span)
+
+
+# Warnings
+
+
+def unused_variable(span: Span, name: str) -> Diagnostic:
+    return _warning("W0101", f"`{name}` is never read", span)
+
+
+def unreachable_code(span: Span) -> Diagnostic:
+    return _warning("W0102", "this code cannot be reached", span)
+
+
+def unused_handle(span: Span, name: str) -> Diagnostic:
+    return _warning(
+        "W0103", f"the handle `{name}` is never read", span, "", (), ("get(j) waits for a job and gives its result",)
+    )
+
+
+def no_effect(span: Span, *help: str) -> Diagnostic:
+    return _warning("W0104", "this has no effect", span, "its value is not used", (), help)
+
+
+def always(span: Span, value: bool, why: str) -> Diagnostic:
+    return _warning("W0105", f"this comparison is always {'true' if value else 'false'}", span, why)
+
+
+# Notes
+
+COPY_REASONS = {
+    "later": ("{name} is used again later", "when {name} is not used afterwards, it is moved"),
+    "round": (
+        "{name} is used again in the next round of the loop",
+        "declare {name} inside the loop, or give it a new value in each round",
+    ),
+    "parameter": (
+        "{name} belongs to the caller",
+        "a parameter that is changed, or kept as a whole, belongs to the function and can be moved from",
+    ),
+    "reference": ("{name} belongs to the caller", "give {name} a new value afterwards, and the old one is moved"),
+    "element": (
+        "{name} is an element of a sequence that is used again",
+        "elements are moved when the sequence is not used after the loop",
+    ),
+    "changed": ("{name} may change before this value is used", "do what changes {name} in a statement of its own"),
+    "constant": ("{name} is a constant", "a constant is copied whenever its value is kept"),
+    "choice": ("it is a part of one of two values", "take the part in each arm"),
+    "ends": ("it outlives what it is a part of", ""),
+}
+"""Why a value is copied, in words: the reason, and what would avoid it."""
+
+
+def copy_reason(why: str, name: str) -> str:
+    return COPY_REASONS[why][0].format(name=f"`{name}`")
+
+
+def copied(span: Span, type: Type, why: str, name: str, later: Span | None) -> Diagnostic:
+    """`why` is a key of COPY_REASONS; `later` is the use that keeps the old value alive."""
+    help = COPY_REASONS[why][1].format(name=f"`{name}`")
+    at = _at(later, "used again here")
+    return Diagnostic(
+        Severity.NOTE, "N0601", f"this copies {_a(type)}", span, copy_reason(why, name), at, (help,) if help else ()
+    )

@@ -1,0 +1,130 @@
+"""What the functions of the checker work on: the program's symbols and messages, and the function that is being checked.
+
+Decides nothing about the language. Invariants: every message of the checker goes through `Checker.report`, which stops the
+check after the twentieth error; within one function an unknown name, and a feature that is not built, is reported once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ms import errors
+from ms.diagnostics import Diagnostic, Diagnostics, Severity
+from ms.scope import Globals, Local, Scope
+from ms.source import Span
+from ms.typed import FunctionRef, Struct, Variable, VariableKind
+from ms.types import JobType, Type, VectorType
+
+ERRORS_MAX = 20
+
+
+class TooManyErrors(Exception):
+    """Twenty errors are reported: more would not help."""
+
+
+@dataclass(slots=True, eq=False)
+class Checker:
+    """The state of one check of a whole program. `silences_unknown`: names may come from somewhere that is not read."""
+
+    diagnostics: Diagnostics
+    globals: Globals = field(default_factory=Globals)
+    structs: dict[str, Struct] = field(default_factory=dict)
+    silences_unknown: bool = False
+    error_count: int = 0
+
+    def __post_init__(self) -> None:
+        self.error_count = sum(item.severity is Severity.ERROR for item in self.diagnostics.items)
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        self.diagnostics.add(diagnostic)
+        if diagnostic.severity is Severity.ERROR:
+            self.error_count += 1
+            if self.error_count >= ERRORS_MAX:
+                raise TooManyErrors
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """A call (or the name of a function as an argument) in a function's body."""
+
+    callee: str
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Body:
+    """A function, the master block or a constant's value while it is checked. `result` is None for a constant, and when the
+    result type is wrong. `calls`, `master_calls` and `remotes` are what `jobs.py` needs to find what a job can reach."""
+
+    checker: Checker
+    name: str
+    result: Type | None
+    ref: FunctionRef | None = None
+    scope: Scope = field(default_factory=Scope)
+    loop_depth: int = 0
+    breakable_depth: int = 0
+    variable_count: int = 0
+    has_errors: bool = False
+    unknown: set[str] = field(default_factory=set)
+    unbuilt: set[str] = field(default_factory=set)
+    calls: list[CallSite] = field(default_factory=list)
+    master_calls: list[CallSite] = field(default_factory=list)
+    remotes: list[CallSite] = field(default_factory=list)
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        if diagnostic.severity is Severity.ERROR:
+            self.has_errors = True
+        self.checker.report(diagnostic)
+
+    def report_unknown(self, name: str, diagnostic: Diagnostic) -> None:
+        """An error about a name that is not known: once in each function."""
+        self.has_errors = True
+        if name in self.unknown or self.checker.silences_unknown:
+            return
+        self.unknown.add(name)
+        self.report(diagnostic)
+
+    def report_unbuilt(self, what: str, span: Span) -> None:
+        """What the language has and this version does not: once in each function."""
+        self.has_errors = True
+        if what in self.unbuilt:
+            return
+        self.unbuilt.add(what)
+        self.report(errors.not_built(span, what))
+
+    def open_scope(self) -> None:
+        self.scope = Scope(self.scope)
+
+    def close_scope(self) -> None:
+        """Leaves the innermost block. A local that was never read is reported, unless an error may have hidden the reading."""
+        scope = self.scope
+        for local in scope.names.values():
+            self._warn_unused(local)
+        assert scope.parent is not None
+        self.scope = scope.parent
+
+    def _warn_unused(self, local: Local) -> None:
+        variable = local.variable
+        if local.is_read or self.has_errors or variable is None or variable.kind is not VariableKind.LOCAL:
+            return
+        if _is_handle(variable.type):
+            self.report(errors.unused_handle(local.span, local.name))
+        else:
+            self.report(errors.unused_variable(local.span, local.name))
+
+    def declare(self, name: str, span: Span, type: Type | None, kind: VariableKind) -> Variable | None:
+        """A new variable in the innermost block; None when its type is not known."""
+        variable = None
+        if type is not None:
+            variable = Variable(name, type, kind, self.variable_count, span)
+            self.variable_count += 1
+        earlier = self.scope.declare(Local(name, span, variable))
+        if earlier is not None:
+            self.report(errors.declared_twice(span, name, earlier.span))
+        return variable
+
+
+def _is_handle(type: Type) -> bool:
+    while isinstance(type, VectorType):
+        type = type.element
+    return isinstance(type, JobType)

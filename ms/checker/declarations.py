@@ -1,0 +1,236 @@
+"""What stands at the top of a program: structs, constants, functions, jobs and the master block.
+
+First every name becomes known, then the structs' fields and the functions' heads are resolved, then the constants are computed and
+the bodies checked: so declarations may stand in any order. What a job can reach is looked at last.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from ms import errors, syntax, typed
+from ms.checker import constants, jobs, statements
+from ms.checker.context import Body, Checker
+from ms.checker.flow import check_flow
+from ms.checker.types import contains_job, resolve, resolve_result
+from ms.scope import ConstantSymbol, FunctionSymbol, StructSymbol
+from ms.source import Span
+from ms.typed import VariableKind
+from ms.types import VOID, StructType, Type
+
+
+def check_module(checker: Checker, module: syntax.Module) -> typed.Program:
+    masters = _collect(checker, module)
+    _check_structs(checker)
+    _check_heads(checker)
+    symbols = checker.globals
+    computed = [constants.constant_of(checker, symbol) for symbol in symbols.constants.values()]
+    bodies: list[Body] = []
+    functions = []
+    for symbol in symbols.functions.values():
+        if symbol.declaration is not None:
+            function = _function(checker, symbol, symbol.declaration, bodies)
+            if function is not None:
+                functions.append(function)
+    master = _masters(checker, module, masters, bodies)
+    jobs.check_reach(bodies)
+    return typed.Program(
+        PurePath(module.file.name).stem,
+        checker.structs,
+        tuple(constant for constant in computed if constant is not None),
+        tuple(functions),
+        (),
+        master,
+    )
+
+
+# Names
+
+
+def _collect(checker: Checker, module: syntax.Module) -> list[syntax.MasterDeclaration]:
+    """Makes every name known; gives the master blocks."""
+    masters: list[syntax.MasterDeclaration] = []
+    symbols = checker.globals
+    unbuilt = Body(checker, "", None)
+    for declaration in module.declarations:
+        match declaration:
+            case syntax.FunctionDeclaration(name=name, parameters=parameters):
+                if _is_free(checker, name):
+                    symbols.functions[name.text] = FunctionSymbol(name.span, declaration, None, parameters)
+            case syntax.StructDeclaration(name=name):
+                earlier = symbols.structs.get(name.text)
+                if earlier is not None:
+                    checker.report(errors.name_taken(name.span, name.text, earlier.span))
+                else:
+                    symbols.structs[name.text] = StructSymbol(declaration)
+            case syntax.ConstDeclaration(type=type, declarators=declarators):
+                for declarator in declarators:
+                    if _is_free(checker, declarator.name):
+                        symbols.constants[declarator.name.text] = ConstantSymbol(type, declarator)
+            case syntax.MasterDeclaration():
+                masters.append(declaration)
+            case syntax.ExternDeclaration(name=name):
+                unbuilt.report_unbuilt("`extern`", declaration.span)
+                if _is_free(checker, name):
+                    symbols.functions[name.text] = FunctionSymbol(name.span, None)
+            case syntax.Import():
+                unbuilt.report_unbuilt("`import`", declaration.span)
+                checker.silences_unknown = True
+    return masters
+
+
+def _is_free(checker: Checker, name: syntax.Name) -> bool:
+    """Whether no function and no constant has the name yet; reports it otherwise."""
+    symbols = checker.globals
+    earlier = symbols.functions.get(name.text) or symbols.constants.get(name.text)
+    if earlier is None:
+        return True
+    checker.report(errors.name_taken(name.span, name.text, earlier.span))
+    return False
+
+
+# Structs
+
+
+def _check_structs(checker: Checker) -> None:
+    structs = checker.globals.structs
+    body = Body(checker, "", None)
+    for name, symbol in structs.items():
+        _resolve_fields(body, name, symbol)
+    done: set[str] = set()
+    for name in structs:
+        _check_containment(checker, name, done, [])
+
+
+def _resolve_fields(body: Body, name: str, symbol: StructSymbol) -> None:
+    declaration = symbol.declaration
+    fields: list[typed.StructField] = []
+    seen: dict[str, Span] = {}
+    for group in declaration.fields:
+        type: Type | None = resolve(body, group.type, "a field")
+        if type is not None and contains_job(type):
+            body.report(errors.handle_in(group.type.span, "a field"))
+            type = None
+        for field in group.names:
+            if field.text in seen:
+                body.report(errors.duplicate_part(field.span, "field", field.text, seen[field.text]))
+                continue
+            seen[field.text] = field.span
+            if type is None:
+                symbol.broken.add(field.text)
+            else:
+                symbol.indices[field.text] = len(fields)
+                fields.append(typed.StructField(field.text, type, field.span))
+    if not declaration.fields:
+        body.report(errors.empty_struct(declaration.name.span, name))
+    symbol.struct = typed.Struct(name, tuple(fields), declaration.name.span)
+    body.checker.structs[name] = symbol.struct
+
+
+def _check_containment(checker: Checker, name: str, done: set[str], path: list[tuple[str, typed.StructField]]) -> None:
+    """Follows the fields that lie in the struct itself; `path` is how it was come to."""
+    names = [step[0] for step in path]
+    if name in names:
+        circle = path[names.index(name) :]
+        chain = tuple((field.span, f"struct {owner} holds a {field.type}") for owner, field in circle)
+        checker.report(errors.struct_contains_itself(checker.globals.structs[name].span, name, chain))
+        return
+    if name in done:
+        return
+    struct = checker.structs[name]
+    for field in struct.fields:
+        if isinstance(field.type, StructType):
+            _check_containment(checker, field.type.name, done, [*path, (name, field)])
+    done.add(name)
+
+
+# Functions
+
+
+def _check_heads(checker: Checker) -> None:
+    ordinal = 0
+    for name, symbol in checker.globals.functions.items():
+        if symbol.declaration is None:
+            continue
+        if symbol.declaration.is_job:
+            ordinal += 1
+        symbol.ref = _head(checker, name, symbol.declaration, ordinal if symbol.declaration.is_job else 0)
+
+
+def _head(
+    checker: Checker, name: str, declaration: syntax.FunctionDeclaration, ordinal: int
+) -> typed.FunctionRef | None:
+    body = Body(checker, name, None)
+    is_job = declaration.is_job
+    result = resolve_result(body, declaration.result)
+    if is_job and result is not None and contains_job(result):
+        body.report(errors.handle_travels(declaration.result.span, "result", result))
+        result = None
+    types: list[Type] = []
+    kinds: list[VariableKind] = []
+    for parameter in declaration.parameters:
+        type = resolve(body, parameter.type, "a parameter")
+        if type is None:
+            continue
+        if is_job and contains_job(type):
+            body.report(errors.handle_travels(parameter.span, "parameter", type))
+        elif is_job and parameter.is_reference:
+            body.report(errors.job_with_reference(parameter.span, parameter.name.text))
+        types.append(type)
+        kinds.append(VariableKind.REFERENCE if parameter.is_reference else VariableKind.PARAMETER)
+    if result is None or len(types) < len(declaration.parameters):
+        return None
+    return typed.FunctionRef(name, tuple(types), tuple(kinds), result, is_job, False, ordinal, declaration.name.span)
+
+
+def _function(
+    checker: Checker, symbol: FunctionSymbol, declaration: syntax.FunctionDeclaration, bodies: list[Body]
+) -> typed.Function | None:
+    ref = symbol.ref
+    body = Body(checker, declaration.name.text, None if ref is None else ref.result, ref)
+    bodies.append(body)
+    body.open_scope()
+    parameters: list[typed.Variable] = []
+    for index, parameter in enumerate(declaration.parameters):
+        name = parameter.name
+        earlier = body.scope.names.get(name.text)
+        if earlier is not None:
+            body.report(errors.duplicate_part(name.span, "parameter", name.text, earlier.span))
+            continue
+        type = None if ref is None else ref.parameter_types[index]
+        kind = VariableKind.PARAMETER if ref is None else ref.parameter_kinds[index]
+        variable = body.declare(name.text, name.span, type, kind)
+        if variable is not None:
+            parameters.append(variable)
+    block = statements.open_block(body, declaration.body)
+    body.close_scope()
+    check_flow(body, block)
+    return None if ref is None else typed.Function(ref, tuple(parameters), block)
+
+
+# The master block
+
+
+def _masters(
+    checker: Checker, module: syntax.Module, masters: list[syntax.MasterDeclaration], bodies: list[Body]
+) -> typed.Function:
+    if not masters:
+        end = len(module.file.data)
+        span = Span(module.file, end, end)
+        checker.report(errors.no_master(span))
+        ref = typed.FunctionRef("master", (), (), VOID, False, False, 0, span)
+        return typed.Function(ref, (), typed.Block((), span))
+    for extra in masters[1:]:
+        checker.report(errors.second_master(extra.span, masters[0].span))
+    functions = [_master(checker, master) for master in masters]
+    return functions[0]
+
+
+def _master(checker: Checker, declaration: syntax.MasterDeclaration) -> typed.Function:
+    ref = typed.FunctionRef("master", (), (), VOID, False, False, 0, declaration.span)
+    body = Body(checker, "master", VOID)
+    body.open_scope()
+    block = statements.open_block(body, declaration.body)
+    body.close_scope()
+    check_flow(body, block)
+    return typed.Function(ref, (), block)

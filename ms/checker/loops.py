@@ -1,0 +1,152 @@
+"""Loops: `while`, `for (;;)` and the kinds of `for … in`.
+
+Invariant: what is looped over is checked before the loop variable is known, so `for (int i in 0..i)` means an outer i.
+"""
+
+from __future__ import annotations
+
+from ms import errors, syntax, typed
+from ms.checker import expressions, statements
+from ms.checker.context import Body
+from ms.checker.conversions import Wanted, coerce
+from ms.checker.types import is_auto, resolve
+from ms.source import Span
+from ms.typed import VariableKind
+from ms.types import INT, LONG, VOID, MapType, Type, VectorType, common_type, converts_implicitly
+
+
+def _loop_body(body: Body, tree: syntax.BlockOf) -> typed.Block:
+    body.loop_depth += 1
+    body.breakable_depth += 1
+    result = statements.block(body, tree)
+    body.loop_depth -= 1
+    body.breakable_depth -= 1
+    return result
+
+
+def while_loop(body: Body, tree: syntax.WhileStatement) -> typed.Statement:
+    condition = statements.condition(body, tree.condition)
+    return typed.While(condition, _loop_body(body, tree.body), tree.span)
+
+
+def for_loop(body: Body, tree: syntax.ForStatement) -> typed.Statement:
+    body.open_scope()
+    init = [] if tree.init is None else statements.statement(body, tree.init)
+    condition = None if tree.condition is None else statements.condition(body, tree.condition)
+    step = [] if tree.step is None else statements.statement(body, tree.step)
+    inner = _loop_body(body, tree.body)
+    body.close_scope()
+    return typed.For(tuple(init), condition, tuple(step), inner, tree.span)
+
+
+def for_in(body: Body, tree: syntax.ForInStatement) -> typed.Statement:
+    if len(tree.variables) > 1:
+        return _for_pairs(body, tree)
+    if isinstance(tree.sequence, syntax.Range):
+        return _for_range(body, tree, tree.sequence)
+    return _for_each(body, tree)
+
+
+def _variable(
+    body: Body, tree: syntax.ForInStatement, type: Type | None, name: syntax.Name
+) -> tuple[typed.Variable, typed.Block]:
+    """The loop variable, in a scope of its own around the body. When its type is wrong the body is checked all the same."""
+    body.open_scope()
+    variable = body.declare(name.text, name.span, type, VariableKind.LOOP)
+    inner = _loop_body(body, tree.body)
+    body.close_scope()
+    return variable or typed.Variable(name.text, VOID, VariableKind.LOOP, 0, name.span), inner
+
+
+def _for_range(body: Body, tree: syntax.ForInStatement, sequence: syntax.Range) -> typed.Statement:
+    type_name, name = tree.variables[0]
+    type = _range_type(body, type_name)
+    if type is None and not is_auto(type_name):
+        low, high = expressions.value(body, sequence.low), expressions.value(body, sequence.high)
+    elif type is None:
+        low, high = expressions.pair(body, sequence.low, sequence.high)
+        type = _bounds_type(body, low, high)
+    else:
+        wanted = Wanted(name.span, f"`{name.text}` is {type}")
+        low = expressions.value_as(body, sequence.low, type, wanted)
+        high = expressions.value_as(body, sequence.high, type, wanted)
+    variable, inner = _variable(body, tree, type, name)
+    if type is not None and low is not None and high is not None:
+        low, high = coerce(body, low, type), coerce(body, high, type)
+    if low is None or high is None:
+        low = high = typed.ZeroValue(VOID, sequence.span)
+    return typed.ForRange(variable, low, high, inner, tree.span)
+
+
+def _range_type(body: Body, name: syntax.TypeName) -> Type | None:
+    if is_auto(name):
+        return None
+    type = resolve(body, name, "a variable")
+    if type is None or type in (INT, LONG):
+        return type
+    body.report(errors.wrong_type(name.span, INT, type, None, ""))
+    return None
+
+
+def _bounds_type(body: Body, low: typed.Expression | None, high: typed.Expression | None) -> Type | None:
+    """The type of `auto i` over a range."""
+    if low is None or high is None:
+        return None
+    for bound in (low, high):
+        if not converts_implicitly(bound.type, LONG):
+            body.report(errors.wrong_type(bound.span, INT, bound.type, None, ""))
+            return None
+    type = common_type(low.type, high.type)
+    return type if type is LONG else INT
+
+
+def _for_each(body: Body, tree: syntax.ForInStatement) -> typed.Statement:
+    type_name, name = tree.variables[0]
+    type = None if is_auto(type_name) else resolve(body, type_name, "a variable")
+    sequence = _sequence(body, tree, type)
+    element: Type | None = None
+    if sequence is not None:
+        element = _element(body, tree.sequence.span, sequence.type)
+    if is_auto(type_name):
+        type = element
+    elif element is not None and type is not None and not converts_implicitly(element, type):
+        body.report(errors.wrong_type(type_name.span, element, type, tree.sequence.span, f"its elements are {element}"))
+    variable, inner = _variable(body, tree, type, name)
+    if sequence is None or element is None:
+        sequence = typed.ZeroValue(VOID, tree.sequence.span)
+    return typed.ForEach(variable, sequence, inner, tree.span)
+
+
+def _sequence(body: Body, tree: syntax.ForInStatement, type: Type | None) -> typed.Expression | None:
+    sequence = tree.sequence
+    if isinstance(sequence, syntax.MapOf):
+        body.report_unbuilt("a map", sequence.span)
+        return None
+    return expressions.value(body, sequence, None if type is None else VectorType(type))
+
+
+def _element(body: Body, span: Span, type: Type) -> Type | None:
+    if isinstance(type, VectorType):
+        return type.element
+    if isinstance(type, MapType):
+        body.report_unbuilt("`for` over a map", span)
+    else:
+        body.report(errors.cannot_loop(span, type, pairs=False))
+    return None
+
+
+def _for_pairs(body: Body, tree: syntax.ForInStatement) -> typed.Statement:
+    """`for (K k, V v in m)`: over maps, which are not built; the body is checked all the same."""
+    sequence = expressions.value(body, tree.sequence)
+    if sequence is not None:
+        if isinstance(sequence.type, MapType):
+            body.report_unbuilt("`for` over a map", tree.sequence.span)
+        else:
+            body.report(errors.cannot_loop(tree.sequence.span, sequence.type, pairs=True))
+    body.open_scope()
+    for type_name, name in tree.variables:
+        type = None if is_auto(type_name) else resolve(body, type_name, "a variable")
+        body.declare(name.text, name.span, type, VariableKind.LOOP)
+    inner = _loop_body(body, tree.body)
+    body.close_scope()
+    return inner

@@ -1,0 +1,148 @@
+"""Symbols and scopes: what a name stands for, where it may be used, and which name was probably meant.
+
+Functions and constants share one space of names, structs have their own, locals stand in nested scopes in front of the constants.
+What the symbols are checked against is left to `checker/`. Invariant: a scope knows its names and its parent, nothing else; a
+symbol whose declaration is wrong stays known (with `None` for what could not be found out), so that its uses are not errors too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ms import syntax
+from ms.source import Span
+from ms.typed import Constant, FunctionRef, Struct, Variable
+
+
+@dataclass(slots=True, eq=False)
+class Local:
+    """A name declared in a function. `variable` is None when its type could not be found out."""
+
+    name: str
+    span: Span
+    variable: Variable | None
+    is_read: bool = False
+
+
+class Scope:
+    """The names of one block."""
+
+    __slots__ = ("names", "parent")
+
+    def __init__(self, parent: Scope | None = None) -> None:
+        self.names: dict[str, Local] = {}
+        self.parent = parent
+
+    def find(self, name: str) -> Local | None:
+        """The innermost local of that name."""
+        scope: Scope | None = self
+        while scope is not None:
+            local = scope.names.get(name)
+            if local is not None:
+                return local
+            scope = scope.parent
+        return None
+
+    def declare(self, local: Local) -> Local | None:
+        """Makes the name known from here on; gives the one that this block had under the name before."""
+        earlier = self.names.get(local.name)
+        self.names[local.name] = local
+        return earlier
+
+    def visible(self) -> Iterator[str]:
+        """Every name that can be used here."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield from scope.names
+            scope = scope.parent
+
+
+@dataclass(slots=True, eq=False)
+class StructSymbol:
+    """A struct. `struct` is None until its fields are resolved; `indices` finds a field by its name; fields whose type is
+    wrong stand in `broken` and not in the struct."""
+
+    declaration: syntax.StructDeclaration
+    struct: Struct | None = None
+    indices: dict[str, int] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    @property
+    def span(self) -> Span:
+        return self.declaration.name.span
+
+
+@dataclass(slots=True, eq=False)
+class FunctionSymbol:
+    """A function, a job or an extern. `ref` is None when its head is wrong."""
+
+    span: Span
+    declaration: syntax.FunctionDeclaration | None
+    ref: FunctionRef | None = None
+    parameters: tuple[syntax.Parameter, ...] = ()
+
+
+class Progress(Enum):
+    """How far a constant is: constants are computed when first needed, whatever their order."""
+
+    UNTOUCHED = "untouched"
+    UNDER_WAY = "under way"
+    DONE = "done"
+
+
+@dataclass(slots=True, eq=False)
+class ConstantSymbol:
+    """A constant. `constant` is None until it is computed, and when it is wrong."""
+
+    type: syntax.TypeName
+    declarator: syntax.Declarator
+    progress: Progress = Progress.UNTOUCHED
+    constant: Constant | None = None
+
+    @property
+    def span(self) -> Span:
+        return self.declarator.name.span
+
+
+@dataclass(slots=True)
+class Globals:
+    """What is declared at the top of the program."""
+
+    structs: dict[str, StructSymbol] = field(default_factory=dict)
+    functions: dict[str, FunctionSymbol] = field(default_factory=dict)
+    constants: dict[str, ConstantSymbol] = field(default_factory=dict)
+
+
+def edit_distance(left: str, right: str, limit: int) -> int:
+    """How many letters must be inserted, removed, replaced or exchanged with a neighbour; `limit` + 1 for more than `limit`."""
+    if abs(len(left) - len(right)) > limit:
+        return limit + 1
+    before: list[int] = []
+    previous = list(range(len(right) + 1))
+    for row, letter in enumerate(left, 1):
+        current = [row]
+        for column, other in enumerate(right, 1):
+            cost = min(previous[column] + 1, current[-1] + 1, previous[column - 1] + (letter != other))
+            if row > 1 and column > 1 and letter == right[column - 2] and left[row - 2] == other:
+                cost = min(cost, before[column - 2] + 1)
+            current.append(cost)
+        if min(current) > limit:
+            return limit + 1
+        before, previous = previous, current
+    return min(previous[-1], limit + 1)
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that `name` is most probably a slip of the pen for, None when none is near."""
+    limit = max(1, len(name) // 3)
+    best: str | None = None
+    best_distance = limit + 1
+    for candidate in candidates:
+        if candidate == name or not candidate:
+            continue
+        distance = edit_distance(name, candidate, limit)
+        if distance < best_distance and distance < len(name):
+            best, best_distance = candidate, distance
+    return best
