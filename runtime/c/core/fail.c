@@ -1,0 +1,233 @@
+/* Messages of failures, the walk over the frames, the payload.
+ *
+ * Leaves where control goes to `task`, and formatting of values to `text`. A failing function may be called with hardly any stack
+ * left: ms_task_fail turns that into "stack overflow" before anything is allocated. */
+#include "core/fail.h"
+
+#include "core/places.h"
+#include "core/task.h"
+#include "core/text.h"
+
+#include <string.h>
+
+enum { PARSE_SHOWN_SIZE = 40 };
+
+/* ---- Places ---- */
+
+void ms_trace_add(ms_trace *trace, uintptr_t address)
+{
+    for (int32_t index = ms_places_find(address); index >= 0; index = ms_places.places[index].outer) {
+        if (trace->total_count < MS_TRACE_FIRST)
+            trace->first[trace->total_count] = index;
+        else
+            trace->last[trace->total_count % MS_TRACE_LAST] = index;
+        trace->total_count++;
+    }
+}
+
+void ms_trace_walk(ms_trace *trace, const ms_frame *frame, uintptr_t limit)
+{
+    uintptr_t lowest = 0;
+    while ((uintptr_t)frame > lowest && (uintptr_t)frame < limit && (uintptr_t)frame % sizeof(void *) == 0) {
+        ms_trace_add(trace, frame->return_address - 1); /* the call ends where it returns to */
+        lowest = (uintptr_t)frame;
+        frame = frame->caller;
+    }
+}
+
+static bool append_words(ms_bytes *payload, const char *words)
+{
+    return ms_bytes_append(payload, words, strlen(words));
+}
+
+static bool append_number(ms_bytes *payload, uint64_t number)
+{
+    char digits[MS_NUMBER_SIZE];
+    return ms_bytes_append(payload, digits, ms_format_long(digits, (int64_t)number));
+}
+
+static bool append_place(ms_bytes *payload, int32_t index)
+{
+    const ms_place *place = &ms_places.places[index];
+    return append_words(payload, ms_places.names[place->file]) && append_words(payload, ":") && append_number(payload, place->line) &&
+           append_words(payload, ":") && append_number(payload, place->column) && append_words(payload, " in ") &&
+           append_words(payload, ms_places.names[place->function]);
+}
+
+/* Line `number` of the story, with the newline before it. */
+static bool append_line(const ms_trace *trace, ms_bytes *payload, uint64_t number, const char *message, uint64_t message_size)
+{
+    if (number > 0 && !append_words(payload, "\n"))
+        return false;
+    if (!append_place(payload, number < MS_TRACE_FIRST ? trace->first[number] : trace->last[number % MS_TRACE_LAST]))
+        return false;
+    return number > 0 || (append_words(payload, ": ") && ms_bytes_append(payload, message, message_size));
+}
+
+static bool append_gap(ms_bytes *payload, uint64_t hidden_count)
+{
+    return append_words(payload, "\n... ") && append_number(payload, hidden_count) &&
+           append_words(payload, hidden_count == 1 ? " call is not shown" : " calls are not shown");
+}
+
+static bool append_story(const ms_trace *trace, ms_bytes *payload, const char *message, uint64_t message_size, const char *more,
+                         uint64_t more_size)
+{
+    uint64_t hidden_end = trace->total_count > MS_TRACE_LAST ? trace->total_count - MS_TRACE_LAST : 0;
+    if (trace->total_count == 0 && !ms_bytes_append(payload, message, message_size))
+        return false;
+    for (uint64_t number = 0; number < trace->total_count; number++) {
+        if (number == MS_TRACE_FIRST && hidden_end > number) {
+            if (!append_gap(payload, hidden_end - number))
+                return false;
+            number = hidden_end;
+        }
+        if (!append_line(trace, payload, number, message, message_size))
+            return false;
+    }
+    return more_size == 0 || (append_words(payload, "\n") && ms_bytes_append(payload, more, more_size));
+}
+
+bool ms_trace_write(const ms_trace *trace, ms_bytes *payload, const char *message, uint64_t message_size, const char *more,
+                    uint64_t more_size)
+{
+    size_t start = payload->size;
+    uint8_t encoded_size[4];
+    for (int i = 0; i < 4; i++)
+        encoded_size[i] = (uint8_t)(message_size >> (8 * i));
+    if (message_size > UINT32_MAX || !ms_bytes_append(payload, encoded_size, 4) ||
+        !ms_bytes_append(payload, message, message_size)) {
+        payload->size = start;
+        return false;
+    }
+    (void)append_story(trace, payload, message, message_size, more, more_size);
+    return true;
+}
+
+/* ---- Messages ---- */
+
+/* A short message that is put together without memory. What does not fit is left out; every message here fits. */
+typedef struct short_message {
+    char text[160];
+    uint32_t size;
+} short_message;
+
+static void add_bytes(short_message *message, const char *bytes, size_t size)
+{
+    size_t room = sizeof message->text - message->size;
+    if (size > room)
+        size = room;
+    memcpy(message->text + message->size, bytes, size);
+    message->size += (uint32_t)size;
+}
+
+static void add(short_message *message, const char *words)
+{
+    add_bytes(message, words, strlen(words));
+}
+
+static void add_long(short_message *message, int64_t value)
+{
+    char digits[MS_NUMBER_SIZE];
+    add_bytes(message, digits, ms_format_long(digits, value));
+}
+
+static _Noreturn void fail_with(const short_message *message)
+{
+    ms_task_fail(message->text, message->size, NULL, 0);
+}
+
+void ms_fail(ms_vector message)
+{
+    ms_task_fail(message.data, message.count, NULL, 0);
+}
+
+void ms_fail_message(const char *message)
+{
+    ms_task_fail(message, strlen(message), NULL, 0);
+}
+
+void ms_fail_index(int64_t index, int64_t count)
+{
+    short_message message = {.size = 0};
+    add(&message, "index ");
+    add_long(&message, index);
+    add(&message, " out of range, the size is ");
+    add_long(&message, count);
+    fail_with(&message);
+}
+
+void ms_fail_slice(int64_t low, int64_t high, int64_t count)
+{
+    short_message message = {.size = 0};
+    add(&message, "slice ");
+    add_long(&message, low);
+    add(&message, "..");
+    add_long(&message, high);
+    add(&message, " out of range, the size is ");
+    add_long(&message, count);
+    fail_with(&message);
+}
+
+void ms_fail_division(void)
+{
+    ms_fail_message("division by zero");
+}
+
+void ms_fail_convert(double value, const char *type)
+{
+    short_message message = {.size = 0};
+    char digits[MS_NUMBER_SIZE];
+    add(&message, "cannot convert ");
+    add_bytes(&message, digits, ms_format_double(digits, value));
+    add(&message, " to ");
+    add(&message, type);
+    fail_with(&message);
+}
+
+void ms_fail_empty(const char *function)
+{
+    short_message message = {.size = 0};
+    add(&message, function);
+    add(&message, " of an empty vector");
+    fail_with(&message);
+}
+
+void ms_fail_size(int64_t size)
+{
+    short_message message = {.size = 0};
+    add(&message, size < 0 ? "negative size " : "size ");
+    add_long(&message, size);
+    add(&message, size < 0 ? "" : " is too large");
+    fail_with(&message);
+}
+
+void ms_fail_out_of_memory(void)
+{
+    ms_fail_message("out of memory");
+}
+
+void ms_fail_system(const char *verb, ms_vector path, int error)
+{
+    ms_vector message = {0};
+    ms_text_words(&message, "cannot ");
+    ms_text_words(&message, verb);
+    ms_text_words(&message, " ");
+    ms_text_quoted_string(&message, path);
+    ms_text_words(&message, ": ");
+    ms_text_words(&message, strerror(error));
+    ms_fail(message);
+}
+
+void ms_fail_parse(ms_vector text, const char *type)
+{
+    ms_vector message = {0};
+    ms_vector shown = text;
+    if (shown.count > PARSE_SHOWN_SIZE)
+        shown = (ms_vector){text.data, PARSE_SHOWN_SIZE, 0};
+    ms_text_words(&message, "cannot parse ");
+    ms_text_quoted_string(&message, shown);
+    ms_text_words(&message, shown.count < text.count ? "... as " : " as ");
+    ms_text_words(&message, type);
+    ms_fail(message);
+}
