@@ -9,6 +9,7 @@ from msc close and clears up.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -84,7 +85,8 @@ class _Run:
             )
         else:
             pid = os.posix_spawn(command[0], command, os.environ, setsigmask=(), setsigdef=restored)
-        os.write(self.warden_pipe, pid.to_bytes(4, "little"))
+        with contextlib.suppress(BrokenPipeError):  # somebody killed the warden; we can do without
+            os.write(self.warden_pipe, pid.to_bytes(4, "little"))
         return pid
 
     def _start_slave(self) -> None:
@@ -111,16 +113,15 @@ class _Run:
                 if event.si_code != _SENT_BY_KERNEL:
                     os.kill(master, event.si_signo)
                 continue
-            for pid, status in _ended():
-                if pid == master:
-                    return _exit_status(status)
-                self._slave_ended(pid, status, master)
+            ended = _ended()
+            self.slaves.difference_update(ended)
+            if master in ended:
+                return _exit_status(ended[master])
+            for status in ended.values():
+                self._slave_ended(status, master)
 
-    def _slave_ended(self, pid: int, status: int, master: int) -> None:
+    def _slave_ended(self, status: int, master: int) -> None:
         """A slave that leaves in good order has been told to; in the place of another one comes a new one."""
-        if pid not in self.slaves:
-            return
-        self.slaves.remove(pid)
         if status == 0:
             return
         _say(f"a slave ended with {_how(status)}")
@@ -135,7 +136,7 @@ class _Run:
         """The master has told them to go. Who does not is made to."""
         deadline = time.monotonic() + _FAREWELL_S
         while self.slaves:
-            self.slaves -= {pid for pid, _ in _ended()}
+            self.slaves.difference_update(_ended())
             left_s = deadline - time.monotonic()
             if self.slaves and (left_s <= 0 or _is_interrupt(signal.sigtimedwait(watched, left_s))):
                 break
@@ -146,14 +147,15 @@ class _Run:
 
     def _end_warden(self) -> None:
         if self.warden:
-            os.kill(self.warden, signal.SIGKILL)
-            os.waitpid(self.warden, 0)
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self.warden, signal.SIGKILL)
+                os.waitpid(self.warden, 0)
             os.close(self.warden_pipe)
 
 
-def _ended() -> list[tuple[int, int]]:
+def _ended() -> dict[int, int]:
     """The children that have ended since, with their status."""
-    found: list[tuple[int, int]] = []
+    found: dict[int, int] = {}
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -161,7 +163,7 @@ def _ended() -> list[tuple[int, int]]:
             return found
         if pid == 0:
             return found
-        found.append((pid, status))
+        found[pid] = status
 
 
 def _is_interrupt(event: signal.struct_siginfo | None) -> bool:
