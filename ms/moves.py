@@ -36,6 +36,7 @@ from ms.typed import (
     Move,
     Scoped,
     StringLiteral,
+    StructLiteral,
     Variable,
     VariableKind,
     VariableRef,
@@ -179,7 +180,7 @@ class Values:
             later |= self._effects
         self._effects = outer | later
         new.reverse()
-        if all(a is b for a, (b, _) in zip(new, parts, strict=True)):
+        if all(a is b for a, (b, _) in zip(new, parts, strict=True)) and not isinstance(e, StructLiteral):
             return e
         return rebuild(e, new)
 

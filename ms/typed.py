@@ -17,6 +17,19 @@ simply loaded from their place; for types that own, `ownership.py` wraps each pl
 - `Scoped(value, temporaries)`  around a whole expression: the hidden variables of the `Held`s inside start at zero
   and are dropped when the expression has been evaluated.
 
+Which form stands where. A consumer that keeps a value (`Declare`, `Assign`, `Return`, elements and fields of
+literals, KEEP arguments, arguments of OWNED parameters, an element that is appended) gets a `Move`, a `Copy` or a new
+value; a `StringLiteral` there is a new value, made of static data. A consumer that only looks gets a `Borrow` (also
+of a `StringLiteral` or a `ConstantRef`: static data as it lies), a `Held`, or a `Conditional` whose arms are such. A
+consumer that reuses (REUSE arguments, the left side of `Concat`, the value of an `Append` of a whole vector and of an
+`Update` of a vector) gets a `Borrow`, or else a value of its own. The base of a `Field`, an `Index` or a `MapEntry`
+is an unwrapped place, or a value to look at. Structs that do not own stay unwrapped places, read when their consumer
+reads them; a `Copy` around one is a copy that is made when it is evaluated.
+The indices of a place are evaluated before the place is reached; a place that is changed (a target, an INOUT or T&
+argument) is reached when the other operands have been evaluated.
+`Passing` of a parameter that does not own: OWNED says that the function changes it, so it needs a place of its own.
+For references it means nothing.
+
 A variable that owns is dropped where a list of drops names it. Dropping the zero value does nothing, so a conditional move
 needs no flag. Failure drops nothing: the whole heap of the job goes at once.
 """

@@ -158,6 +158,13 @@ def _call_parts(call: Call, passings: Passings) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def _evaluation(e: StructLiteral) -> tuple[int, ...]:
+    """All fields in the order of evaluation: those that the program does not name come last."""
+    if len(e.evaluation) == len(e.values):
+        return e.evaluation
+    return (*e.evaluation, *(i for i in range(len(e.values)) if i not in e.evaluation))
+
+
 def operands(e: Expression, passings: Passings) -> tuple[Part, ...]:
     """The parts of an expression of the checker's tree, in the order of evaluation."""
     match e:
@@ -186,7 +193,7 @@ def operands(e: Expression, passings: Passings) -> tuple[Part, ...]:
         case VectorLiteral():
             return tuple((element, Use.OWN) for element in e.elements)
         case StructLiteral():
-            return tuple((e.values[i], Use.OWN) for i in e.evaluation)
+            return tuple((e.values[i], Use.OWN) for i in _evaluation(e))
         case RemoteCall():
             return tuple((a, Use.LOOK) for a in e.arguments)
         case MapEntry():
@@ -233,10 +240,9 @@ def rebuild(e: Expression, parts: Sequence[Expression]) -> Expression:
         case VectorLiteral():
             return VectorLiteral(tuple(parts), e.type, e.span)
         case StructLiteral():
-            values = list(e.values)
-            for i, part in zip(e.evaluation, parts, strict=True):
-                values[i] = part
-            return StructLiteral(tuple(values), e.evaluation, e.type, e.span)
+            evaluation = _evaluation(e)
+            by_field = dict(zip(evaluation, parts, strict=True))
+            return StructLiteral(tuple(by_field[i] for i in range(len(e.values))), evaluation, e.type, e.span)
         case RemoteCall():
             return RemoteCall(e.function, tuple(parts), e.each, e.waits, e.reduce, e.type, e.span)
         case MapEntry():
