@@ -1,8 +1,8 @@
 """The messages of the compiler: one function for each, in the order of their codes.
 
-E01 is about text and syntax, E02 about types, E03 about names and declarations, E04 about jobs, E05 about references and E09 about
-what this version does not have; W are warnings, N notes. A code never changes its meaning. Types and operators come in as text or
-as `Type`; the words are chosen here and nowhere else.
+E01 is about text and syntax, E02 about types, E03 about names and declarations, E04 about jobs, E05 about references
+and E09 about what this version does not have; W are warnings, N notes. A code never changes its meaning. Types and
+operators come in as text or as `Type`; the words are chosen here and nowhere else.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def _conversion_help(found: Type, expected: Type) -> tuple[str, ...]:
     if isinstance(expected, JobType) and expected.result == found:
         return ("`remote` before the call starts a job and gives its handle",)
     if isinstance(found, VectorType) and isinstance(found.element, JobType):
-        return ("get(js) gives the results of a vector of jobs",) if expected == VectorType(found.element.result) else ()
+        is_wanted = expected == VectorType(found.element.result)
+        return ("get(js) gives the results of a vector of jobs",) if is_wanted else ()
     if found == STRING and expected in (INT, LONG, DOUBLE):
         return (f"parse_{expected}(s) reads {_a(expected)} from a string",)
     if expected == STRING and (found in NUMBERS or found is BOOL):
@@ -153,20 +154,18 @@ def prefix_undefined(span: Span, operator: str, operand: Type, *help: str) -> Di
     return _report("E0202", f"`{operator}` is not defined for {operand}", span, f"this is {_a(operand)}", help=help)
 
 
-def cannot_append(span: Span, value: Type, target: Type, declared: Span | None) -> Diagnostic:
-    help: tuple[str, ...] = ()
-    if isinstance(target, VectorType):
-        element = target.element
-        narrows = value in NUMBERS or value is CHAR
-        help = (f"{element}(x) makes {_a(element)} of it",) if narrows and (element in NUMBERS or element is CHAR) else ()
-        help = help or _conversion_help(value, element)
+def cannot_append(span: Span, value: Type, target: VectorType, declared: Span | None) -> Diagnostic:
+    element = target.element
+    if value in NUMBERS | {CHAR} and element in NUMBERS | {CHAR}:
+        help: tuple[str, ...] = (f"{element}(x) makes {_a(element)} of it",)
+    else:
+        help = _conversion_help(value, element)
     return _report("E0203", f"cannot append {value} to {target}", span, f"this is {_a(value)}", _at(declared), help)
 
 
 def append_to_no_vector(span: Span, target: Type, declared: Span | None) -> Diagnostic:
-    return _report(
-        "E0203", f"cannot append to {target}: only vectors and strings grow", span, f"this is {_a(target)}", _at(declared)
-    )
+    message = f"cannot append to {target}: only vectors and strings grow"
+    return _report("E0203", message, span, f"this is {_a(target)}", _at(declared))
 
 
 def condition_not_bool(span: Span, found: Type) -> Diagnostic:
@@ -180,9 +179,11 @@ def condition_not_bool(span: Span, found: Type) -> Diagnostic:
 
 def narrowing(span: Span, expected: Type, found: Type, at: Span | None, where: str) -> Diagnostic:
     """A conversion between numbers that could lose something."""
-    how = "cuts off what stands behind the point" if found in FLOATS and expected not in FLOATS else "keeps the low bits"
+    how = "keeps the low bits"
     if expected in FLOATS:
         how = "gives the nearest value"
+    elif found in FLOATS:
+        how = "cuts off what stands behind the point"
     return _report(
         "E0205",
         f"expected {expected}, found {found}, which does not convert without loss",
@@ -254,7 +255,8 @@ def void_value(span: Span, name: str | None, declared: Span | None) -> Diagnosti
 
 def not_a_place(span: Span, what: str) -> Diagnostic:
     """`what` wants the place: "the left side of `=`", "the first argument of `pop`"."""
-    return _report("E0215", f"{what} must be a variable, a field or an element", span, "this is a value without a place")
+    message = f"{what} must be a variable, a field or an element"
+    return _report("E0215", message, span, "this is a value without a place")
 
 
 def field_twice(span: Span, name: str, first: Span) -> Diagnostic:
@@ -286,7 +288,8 @@ def stray_range(span: Span) -> Diagnostic:
 
 
 def cannot_switch(span: Span, found: Type) -> Diagnostic:
-    return _report("E0220", f"`switch` wants an integer, a char or a string, found {found}", span, f"this is {_a(found)}")
+    message = f"`switch` wants an integer, a char or a string, found {found}"
+    return _report("E0220", message, span, f"this is {_a(found)}")
 
 
 def duplicate_case(span: Span, what: str, first: Span) -> Diagnostic:
@@ -383,16 +386,16 @@ def second_master(span: Span, first: Span) -> Diagnostic:
 
 
 def outside_loop(span: Span, word: str) -> Diagnostic:
-    where = "a loop or a switch" if word == "break" else "a loop"
-    return _report("E0310", f"`{word}` stands outside {where}", span)
+    return _report("E0310", f"`{word}` stands outside a loop", span)
 
 
 def missing_return(span: Span, name: str, result: Type) -> Diagnostic:
-    return _report("E0311", f"`{name}` can end without returning its {result}", span, "", (), ("end it with `return …;`",))
+    message = f"`{name}` can end without returning its {result}"
+    return _report("E0311", message, span, "", (), ("end it with `return …;`",))
 
 
 def return_without_value(span: Span, result: Type, declared: Span | None) -> Diagnostic:
-    return _report("E0312", f"`return` wants a value here, {_a(result)}", span, "", _at(declared, f"gives {_a(result)}"))
+    return _report("E0312", f"`return` wants {_a(result)} here", span, "", _at(declared, f"gives {_a(result)}"))
 
 
 def return_with_value(span: Span, name: str, declared: Span | None) -> Diagnostic:

@@ -1,8 +1,9 @@
 """Symbols and scopes: what a name stands for, where it may be used, and which name was probably meant.
 
-Functions and constants share one space of names, structs have their own, locals stand in nested scopes in front of the constants.
-What the symbols are checked against is left to `checker/`. Invariant: a scope knows its names and its parent, nothing else; a
-symbol whose declaration is wrong stays known (with `None` for what could not be found out), so that its uses are not errors too.
+Functions and constants share one space of names, structs have their own, locals stand in nested scopes in front of the
+constants. What the symbols are checked against is left to `checker/`. Invariant: a scope knows its names and its
+parent, nothing else; a symbol whose declaration is wrong stays known (with `None` for what could not be found out), so
+that its uses are not errors too.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class Scope:
 
 @dataclass(slots=True, eq=False)
 class StructSymbol:
-    """A struct. `struct` is None until its fields are resolved; `indices` finds a field by its name; fields whose type is
-    wrong stand in `broken` and not in the struct."""
+    """A struct. `struct` is None until its fields are resolved; `indices` finds a field by its name; fields whose type
+    is wrong stand in `broken` and not in the struct."""
 
     declaration: syntax.StructDeclaration
     struct: Struct | None = None
@@ -116,7 +117,8 @@ class Globals:
 
 
 def edit_distance(left: str, right: str, limit: int) -> int:
-    """How many letters must be inserted, removed, replaced or exchanged with a neighbour; `limit` + 1 for more than `limit`."""
+    """How many letters must be inserted, removed, replaced or exchanged with a neighbour; `limit` + 1 for more than
+    `limit`."""
     if abs(len(left) - len(right)) > limit:
         return limit + 1
     before: list[int] = []

@@ -1,10 +1,14 @@
-"""The checker: the surface tree becomes the typed tree, and everything that is wrong with a program is said (language page, §2 to §9).
+"""The checker: the surface tree becomes the typed tree, and everything that is wrong with a program is said (language
+page, §2 to §9).
 
-How values are passed is left to `ownership.py`: the tree that comes out has no `Borrow`, `Move`, `Copy`, `Held` or `Scoped`, and its lists
-of drops are empty. Each file of this package says one thing; `declarations.py` is where a check begins.
+How values are passed is left to `ownership.py`: the tree that comes out has no `Borrow`, `Move`, `Copy`, `Held` or
+`Scoped`, and its lists of drops are empty. Each file of this package says one thing; `declarations.py` is where a
+check begins.
 """
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from ms import syntax, typed
 from ms.checker.context import Checker, TooManyErrors
@@ -17,10 +21,8 @@ def check(module: syntax.Module, diagnostics: Diagnostics) -> typed.Program | No
     before = len(diagnostics.items)
     checker = Checker(diagnostics)
     program: typed.Program | None = None
-    try:
+    with suppress(TooManyErrors):
         program = check_module(checker, module)
-    except TooManyErrors:
-        pass
     found = diagnostics.items[before:]
     found.sort(key=lambda item: (item.span.file.name, item.span.start))
     diagnostics.items[before:] = found

@@ -1,8 +1,8 @@
 """Calls of built-in functions: the rows of `ms/builtins.py` interpreted by their pattern words.
 
-A row is chosen by the number of arguments and, where several are left, by the type of the first one. Then each argument is checked
-against its pattern from left to right; `Bindings` holds what the pattern words stand for in this call.
-Invariant: the arguments of a `BuiltinCall` are converted to what the row wants; those passed in-out are places.
+A row is chosen by the number of arguments and, where several are left, by the type of the first one. Then each
+argument is checked against its pattern from left to right; `Bindings` holds what the pattern words stand for in this
+call. Invariant: the arguments of a `BuiltinCall` are converted to what the row wants; those passed in-out are places.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _WORDS = frozenset({INT, LONG, BOOL, CHAR}) | {STRING}
 
 @dataclass(slots=True)
 class Bindings:
-    """What the pattern words of the row mean here. `element` is "T", `vector` is "V"; `hint` is the type that is expected of the
-    whole call."""
+    """What the pattern words of the row mean here. `element` is "T", `vector` is "V"; `hint` is the type that is
+    expected of the whole call."""
 
     row: Builtin
     hint: Type | None

@@ -1,7 +1,7 @@
 """Calls by name: the program's own functions first, then conversions, then the table of built-in functions.
 
-Built-ins are checked in `builtin_calls.py`, what stands for a reference parameter in `references.py`, `remote` calls in `jobs.py`.
-Invariant: `x.f(a)` is `f(x, a)` from here on.
+Built-ins are checked in `builtin_calls.py`, what stands for a reference parameter in `references.py`, `remote` calls
+in `jobs.py`. Invariant: `x.f(a)` is `f(x, a)` from here on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Constants: values that the compiler computes, with the same bits that the program would compute.
 
-The value of a `const` and the values of a `case` are checked like any expression and then reduced to literals here: literals, constants,
-operators, conversions, mathematics, `fill`, and elements and fields of constants. Everything else is not computable.
-Invariant: `reduced` gives a tree of literals; a vector of chars is always a `StringLiteral`, unless it is empty.
+The value of a `const` and the values of a `case` are checked like any expression and then reduced to literals here:
+literals, constants, operators, conversions, mathematics, `fill`, and elements and fields of constants. Everything else
+is not computable. Invariant: `reduced` gives a tree of literals; a vector of chars is always a `StringLiteral`, unless
+it is empty.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from typing import Any
 
 from ms import errors, typed
 from ms.checker import expressions, types
@@ -35,7 +37,8 @@ class NotComputable(Exception):
 
 
 def constant_of(checker: Checker, symbol: ConstantSymbol) -> typed.Constant | None:
-    """The constant behind a symbol, computed now when nobody needed it before. None: it is wrong, and that is reported."""
+    """The constant behind a symbol, computed now when nobody needed it before. None: it is wrong, and that is
+    reported."""
     if symbol.progress is Progress.UNTOUCHED:
         symbol.progress = Progress.UNDER_WAY
         symbol.constant = _computed(checker, symbol)
@@ -222,7 +225,7 @@ def _quotient(left: float, right: float) -> float:
     return math.copysign(math.inf, math.copysign(1.0, left) * math.copysign(1.0, right))
 
 
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -238,10 +241,7 @@ def _compare(expression: typed.Compare) -> typed.Expression:
     elif isinstance(left, _Scalar) and isinstance(right, _Scalar):
         result = _COMPARISONS[word](left.value, right.value)
     else:
-        difference = _bytes(left), _bytes(right)
-        result = {"<": difference[0] < difference[1], "<=": difference[0] <= difference[1]}.get(
-            word, difference[0] > difference[1] if word == ">" else difference[0] >= difference[1]
-        )
+        result = _COMPARISONS[word](_bytes(left), _bytes(right))
     return typed.BoolLiteral(result, BOOL, expression.span)
 
 

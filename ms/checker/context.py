@@ -1,12 +1,15 @@
-"""What the functions of the checker work on: the program's symbols and messages, and the function that is being checked.
+"""What the functions of the checker work on: the program's symbols and messages, and the function that is being
+checked.
 
-Decides nothing about the language. Invariants: every message of the checker goes through `Checker.report`, which stops the
-check after the twentieth error; within one function an unknown name, and a feature that is not built, is reported once.
+Decides nothing about the language. Invariants: every message of the checker goes through `Checker.report`, which stops
+the check after the twentieth error; within one function an unknown name, and a feature that is not built, is reported
+once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from ms import errors
 from ms.diagnostics import Diagnostic, Diagnostics, Severity
@@ -51,18 +54,25 @@ class CallSite:
     span: Span
 
 
+class Around(Enum):
+    """What a `break` can leave."""
+
+    LOOP = "loop"
+    SWITCH = "switch"
+
+
 @dataclass(slots=True, eq=False)
 class Body:
-    """A function, the master block or a constant's value while it is checked. `result` is None for a constant, and when the
-    result type is wrong. `calls`, `master_calls` and `remotes` are what `jobs.py` needs to find what a job can reach."""
+    """A function, the master block or a constant's value while it is checked. `result` is None for a constant, and
+    when the result type is wrong. `calls`, `master_calls` and `remotes` are what `jobs.py` needs to find what a job
+    can reach."""
 
     checker: Checker
     name: str
     result: Type | None
     ref: FunctionRef | None = None
     scope: Scope = field(default_factory=Scope)
-    loop_depth: int = 0
-    breakable_depth: int = 0
+    around: list[Around] = field(default_factory=list)
     variable_count: int = 0
     has_errors: bool = False
     unknown: set[str] = field(default_factory=set)
@@ -96,7 +106,8 @@ class Body:
         self.scope = Scope(self.scope)
 
     def close_scope(self) -> None:
-        """Leaves the innermost block. A local that was never read is reported, unless an error may have hidden the reading."""
+        """Leaves the innermost block. A local that was never read is reported, unless an error may have hidden the
+        reading."""
         scope = self.scope
         for local in scope.names.values():
             self._warn_unused(local)

@@ -1,6 +1,6 @@
 """A value where another type is wanted: the implicit conversions of §3, and the message when there is none.
 
-Invariants: a literal is converted by making it a literal of the wanted type, so `Convert` never stands around one; every path that
+Invariants: an implicit conversion of a literal makes a literal of the wanted type, never a `Convert`; every path that
 gives None has reported an error.
 """
 

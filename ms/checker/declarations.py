@@ -1,7 +1,7 @@
 """What stands at the top of a program: structs, constants, functions, jobs and the master block.
 
-First every name becomes known, then the structs' fields and the functions' heads are resolved, then the constants are computed and
-the bodies checked: so declarations may stand in any order. What a job can reach is looked at last.
+First every name becomes known, then the structs' fields and the functions' heads are resolved, then the constants are
+computed and the bodies checked: so declarations may stand in any order. What a job can reach is looked at last.
 """
 
 from __future__ import annotations
@@ -22,23 +22,16 @@ from ms.types import VOID, StructType, Type
 def check_module(checker: Checker, module: syntax.Module) -> typed.Program:
     masters = _collect(checker, module)
     _check_structs(checker)
-    _check_heads(checker)
-    symbols = checker.globals
-    computed = [constants.constant_of(checker, symbol) for symbol in symbols.constants.values()]
-    bodies: list[Body] = []
-    functions = []
-    for symbol in symbols.functions.values():
-        if symbol.declaration is not None:
-            function = _function(checker, symbol, symbol.declaration, bodies)
-            if function is not None:
-                functions.append(function)
-    master = _masters(checker, module, masters, bodies)
-    jobs.check_reach(bodies)
+    heads = _check_heads(checker)
+    computed = [constants.constant_of(checker, symbol) for symbol in checker.globals.constants.values()]
+    functions = [_function(symbol, declaration, body) for symbol, declaration, body in heads]
+    master = _masters(checker, module, masters)
+    jobs.check_reach([body for _, _, body in heads])
     return typed.Program(
         PurePath(module.file.name).stem,
         checker.structs,
         tuple(constant for constant in computed if constant is not None),
-        tuple(functions),
+        tuple(function for function in functions if function is not None),
         (),
         master,
     )
@@ -147,20 +140,24 @@ def _check_containment(checker: Checker, name: str, done: set[str], path: list[t
 # Functions
 
 
-def _check_heads(checker: Checker) -> None:
+def _check_heads(checker: Checker) -> list[tuple[FunctionSymbol, syntax.FunctionDeclaration, Body]]:
+    """Resolves every head; gives the functions that have a body, each with what it is checked in. Jobs are numbered
+    from 1."""
+    found = []
     ordinal = 0
     for name, symbol in checker.globals.functions.items():
-        if symbol.declaration is None:
+        declaration = symbol.declaration
+        if declaration is None:
             continue
-        if symbol.declaration.is_job:
-            ordinal += 1
-        symbol.ref = _head(checker, name, symbol.declaration, ordinal if symbol.declaration.is_job else 0)
+        ordinal += declaration.is_job
+        body = Body(checker, name, None)
+        symbol.ref = body.ref = _head(body, declaration, ordinal if declaration.is_job else 0)
+        body.result = None if symbol.ref is None else symbol.ref.result
+        found.append((symbol, declaration, body))
+    return found
 
 
-def _head(
-    checker: Checker, name: str, declaration: syntax.FunctionDeclaration, ordinal: int
-) -> typed.FunctionRef | None:
-    body = Body(checker, name, None)
+def _head(body: Body, declaration: syntax.FunctionDeclaration, ordinal: int) -> typed.FunctionRef | None:
     is_job = declaration.is_job
     result = resolve_result(body, declaration.result)
     if is_job and result is not None and contains_job(result):
@@ -180,15 +177,13 @@ def _head(
         kinds.append(VariableKind.REFERENCE if parameter.is_reference else VariableKind.PARAMETER)
     if result is None or len(types) < len(declaration.parameters):
         return None
-    return typed.FunctionRef(name, tuple(types), tuple(kinds), result, is_job, False, ordinal, declaration.name.span)
+    return typed.FunctionRef(
+        body.name, tuple(types), tuple(kinds), result, is_job, False, ordinal, declaration.name.span
+    )
 
 
-def _function(
-    checker: Checker, symbol: FunctionSymbol, declaration: syntax.FunctionDeclaration, bodies: list[Body]
-) -> typed.Function | None:
+def _function(symbol: FunctionSymbol, declaration: syntax.FunctionDeclaration, body: Body) -> typed.Function | None:
     ref = symbol.ref
-    body = Body(checker, declaration.name.text, None if ref is None else ref.result, ref)
-    bodies.append(body)
     body.open_scope()
     parameters: list[typed.Variable] = []
     for index, parameter in enumerate(declaration.parameters):
@@ -211,9 +206,7 @@ def _function(
 # The master block
 
 
-def _masters(
-    checker: Checker, module: syntax.Module, masters: list[syntax.MasterDeclaration], bodies: list[Body]
-) -> typed.Function:
+def _masters(checker: Checker, module: syntax.Module, masters: list[syntax.MasterDeclaration]) -> typed.Function:
     if not masters:
         end = len(module.file.data)
         span = Span(module.file, end, end)

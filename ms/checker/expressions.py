@@ -1,9 +1,9 @@
 """Expressions: surface tree to typed tree.
 
-Operators stand in `operators.py`, calls in `calls.py` and `builtin_calls.py`, `remote` in `jobs.py`; these files and this one call each
-other, as the grammar's rules do. A type that is expected flows down as `hint`: literals, `[]`, `fill` and `?:` take it where they can,
-everything else ignores it, and `conversions.coerce` compares the outcome with it afterwards.
-Invariant: None means that an error was reported, so whoever gets it says nothing more.
+Operators stand in `operators.py`, calls in `calls.py` and `builtin_calls.py`, `remote` in `jobs.py`; these files and
+this one call each other, as the grammar's rules do. A type that is expected flows down as `hint`: literals, `[]`,
+`fill` and `?:` take it where they can, everything else ignores it, and `conversions.coerce` compares the outcome with
+it afterwards. Invariant: None means that an error was reported, so whoever gets it says nothing more.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def condition(body: Body, tree: syntax.Expression) -> typed.Expression | None:
 
 
 def integer_literal(tree: syntax.IntegerLiteral, hint: Type | None) -> typed.Expression:
-    """A literal that says `L`, or is a pattern of 64 bits, is a long and nothing else; others take the type of their place."""
+    """A literal that says `L`, or is a pattern of 64 bits, is a long and nothing else; others take the type of their
+    place."""
     number = tree.value
     natural = LONG if tree.is_long else INT
     is_said = tree.is_long and fits(number, INT)
@@ -229,7 +230,8 @@ def _report_unknown(body: Body, name: str, span: Span) -> None:
 
 
 def place(body: Body, tree: syntax.Expression, what: str) -> typed.Expression | None:
-    """An expression that is to be changed: a variable, or a field or an element of one. Being changed is not being read."""
+    """An expression that is to be changed: a variable, or a field or an element of one. Being changed is not being
+    read."""
     root = _root(tree)
     if not isinstance(root, syntax.NameUse) or _is_builtin_constant(body, root):
         if value(body, tree) is not None:
@@ -382,7 +384,8 @@ def vector_of(body: Body, tree: syntax.VectorOf, hint: Type | None) -> typed.Exp
 
 
 def _elements(body: Body, tree: syntax.VectorOf) -> tuple[list[typed.Expression | None], Type | None]:
-    """The elements of a vector whose type nobody expects: they agree on one among themselves; `[]` follows the others."""
+    """The elements of a vector whose type nobody expects: they agree on one among themselves; `[]` follows the
+    others."""
     given: list[typed.Expression | None] = [None] * len(tree.elements)
     common: Type | None = None
     first_span = tree.span

@@ -1,7 +1,7 @@
 """Where control goes: functions that can end without `return`, and code that cannot be reached (§5).
 
-Works on the checked body of one function, bottom-up, looking at each statement once. Invariant: in each block only the first statement
-that cannot be reached is reported.
+Works on the checked body of one function, bottom-up, looking at each statement once. Invariant: in each block only the
+first statement that cannot be reached is reported.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ms.types import VOID
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What a statement does to control. `ends`: it can be followed by the next one. `breaks`: a `break` in it leaves the loop or
-    switch around it."""
+    """What a statement does to control. `ends`: it can be followed by the next one. `breaks`: a `break` in it leaves
+    the loop around it."""
 
     ends: bool
     breaks: bool = False
@@ -97,4 +97,5 @@ def _is_true(condition: typed.Expression) -> bool:
 def _switch(body: Body, statement: typed.Switch) -> Flow:
     flows = [_block(body, case.body) for case in statement.cases]
     has_default = any(not case.values for case in statement.cases)
-    return Flow(not has_default or any(flow.ends or flow.breaks for flow in flows))
+    ends = not has_default or any(flow.ends for flow in flows)
+    return Flow(ends, any(flow.breaks for flow in flows))

@@ -1,7 +1,7 @@
 """Jobs: `remote`, and what a job can reach.
 
-A job may be told to run on another machine, where there is no command line, no master and (in this version) nobody to start more jobs:
-`check_reach` follows the calls from every job and reports what must not be there.
+A job may be told to run on another machine, where there is no command line, no master and (in this version) nobody to
+start more jobs: `check_reach` follows the calls from every job and reports what must not be there.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ms import errors, syntax, typed
 from ms.checker import expressions, statements
-from ms.checker.context import Body
+from ms.checker.context import Around, Body
 from ms.checker.conversions import Wanted, coerce
 from ms.checker.types import is_auto, resolve
 from ms.source import Span
@@ -16,11 +16,9 @@ from ms.types import INT, LONG, VOID, MapType, Type, VectorType, common_type, co
 
 
 def _loop_body(body: Body, tree: syntax.BlockOf) -> typed.Block:
-    body.loop_depth += 1
-    body.breakable_depth += 1
+    body.around.append(Around.LOOP)
     result = statements.block(body, tree)
-    body.loop_depth -= 1
-    body.breakable_depth -= 1
+    body.around.pop()
     return result
 
 
@@ -50,7 +48,8 @@ def for_in(body: Body, tree: syntax.ForInStatement) -> typed.Statement:
 def _variable(
     body: Body, tree: syntax.ForInStatement, type: Type | None, name: syntax.Name
 ) -> tuple[typed.Variable, typed.Block]:
-    """The loop variable, in a scope of its own around the body. When its type is wrong the body is checked all the same."""
+    """The loop variable, in a scope of its own around the body. When its type is wrong the body is checked all the
+    same."""
     body.open_scope()
     variable = body.declare(name.text, name.span, type, VariableKind.LOOP)
     inner = _loop_body(body, tree.body)

@@ -1,7 +1,8 @@
 """What stands for a parameter `T& x`: a place of exactly that type, which no other argument of the call may reach (§2).
 
-An argument *reaches* a variable when it is a place in it, or when something inside it changes it by way of a reference or an in-out
-argument of its own. What is only computed from the variable (`size(v)`, `v[0] + 1`) is a value by the time of the call.
+An argument *reaches* a variable when it is a place in it, or when something inside it changes it by way of a reference
+or an in-out argument of its own. What is only computed from the variable (`size(v)`, `v[0] + 1`) is a value by the
+time of the call.
 """
 
 from __future__ import annotations

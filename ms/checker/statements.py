@@ -1,8 +1,8 @@
 """Statements: surface tree to typed tree.
 
-Loops stand in `loops.py`. Where control goes (missing `return`, unreachable code) is left to `flow.py`, which looks at the finished tree; so
-every statement gives a typed one, also when it is wrong: `_wrong` stands for an expression that an error was reported for, in a tree
-that nobody above the checker will see.
+Loops stand in `loops.py`. Where control goes (missing `return`, unreachable code) is left to `flow.py`, which looks at
+the finished tree; so every statement gives a typed one, also when it is wrong: `_wrong` stands for an expression that
+an error was reported for, in a tree that nobody above the checker will see.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import assert_never
 
 from ms import builtins, errors, syntax, typed
 from ms.checker import constants, expressions, loops
-from ms.checker.context import Body
-from ms.checker.conversions import NOBODY, Wanted, coerce, convert
+from ms.checker.context import Around, Body
+from ms.checker.conversions import NOBODY, Wanted, coerce, convert, fits
 from ms.checker.operators import arithmetic_type
 from ms.checker.types import is_auto, is_number, promoted, resolve
 from ms.source import Span
@@ -64,11 +64,9 @@ def statement(body: Body, tree: syntax.Statement) -> list[typed.Statement]:
         case syntax.SwitchStatement():
             return [switch(body, tree)]
         case syntax.BreakStatement():
-            if body.breakable_depth == 0:
-                body.report(errors.outside_loop(tree.span, "break"))
-            return [typed.Break(tree.span)]
+            return [break_statement(body, tree)]
         case syntax.ContinueStatement():
-            if body.loop_depth == 0:
+            if Around.LOOP not in body.around:
                 body.report(errors.outside_loop(tree.span, "continue"))
             return [typed.Continue(tree.span)]
         case _:
@@ -201,9 +199,9 @@ def _appended(
         return value, True
     if converts_implicitly(value.type, type.element):
         return convert(value, type.element), False
-    if isinstance(value, typed.IntLiteral) and is_number(type.element):
-        element = coerce(body, value, type.element, _wanted(target))
-        return None if element is None else (element, False)
+    if isinstance(value, typed.IntLiteral) and is_number(type.element) and not fits(value.value, type.element):
+        coerce(body, value, type.element, _wanted(target))
+        return None
     body.report(errors.cannot_append(tree.span, value.type, type, expressions.declared_at(target)))
     return None
 
@@ -287,15 +285,43 @@ def switch(body: Body, tree: syntax.SwitchStatement) -> typed.Statement:
         type = None
     seen: dict[int | bytes | None, Span] = {}
     cases: list[typed.SwitchCase] = []
-    body.breakable_depth += 1
+    body.around.append(Around.SWITCH)
     for case in tree.cases:
         if not case.values:
             _see(body, seen, None, "`default`", case.span)
         given = [_case_value(body, part, type, seen) for part in case.values]
         values = tuple(_wrong(case.span) if part is None else part for part in given)
-        cases.append(typed.SwitchCase(values, block(body, case.body), case.span))
-    body.breakable_depth -= 1
+        cases.append(typed.SwitchCase(values, block(body, _without_last_break(case.body)), case.span))
+    body.around.pop()
     return typed.Switch(_wrong(tree.span) if subject is None else subject, tuple(cases), tree.span)
+
+
+def _without_last_break(tree: syntax.BlockOf) -> syntax.BlockOf:
+    """A case without the `break` that ends it: it leaves the switch, as in C, and so does the end of the case."""
+    if not tree.statements:
+        return tree
+    *before, last = tree.statements
+    match last:
+        case syntax.BreakStatement():
+            return syntax.BlockOf(tuple(before), tree.span)
+        case syntax.BlockOf():
+            return syntax.BlockOf((*before, _without_last_break(last)), tree.span)
+        case syntax.IfStatement(condition=test, then=then, otherwise=otherwise, span=span):
+            other = None if otherwise is None else _without_last_break(otherwise)
+            branch = syntax.IfStatement(test, _without_last_break(then), other, span)
+            return syntax.BlockOf((*before, branch), tree.span)
+        case _:
+            return tree
+
+
+def break_statement(body: Body, tree: syntax.BreakStatement) -> typed.Statement:
+    """A `break` in the typed tree leaves a loop. One that ends a case has been taken out; one in the middle of a case
+    would have to leave the switch, which has no node yet."""
+    if not body.around:
+        body.report(errors.outside_loop(tree.span, "break"))
+    elif body.around[-1] is Around.SWITCH:
+        body.report_unbuilt("`break` in the middle of a `case`", tree.span)
+    return typed.Break(tree.span)
 
 
 def _see(body: Body, seen: dict[int | bytes | None, Span], key: int | bytes | None, what: str, span: Span) -> None:
@@ -344,5 +370,8 @@ def return_statement(body: Body, tree: syntax.ReturnStatement) -> typed.Statemen
             name = "the master block" if body.ref is None else f"`{body.name}`"
             body.report(errors.return_with_value(tree.value.span, name, declared))
         return typed.Return(None, tree.span)
+    if body.ref is not None and body.ref.is_job and isinstance(tree.value, syntax.RemoteOf):
+        # A tail job: that a job cannot start one yet is said by `jobs.check_reach`.
+        return typed.Return(expressions.expression(body, tree.value), tree.span)
     value = expressions.value_as(body, tree.value, result, Wanted(declared, f"`{body.name}` gives {result}"))
     return typed.Return(value, tree.span)

@@ -1,7 +1,7 @@
 """Type names become types, and what the checker wants to know about a type.
 
-Conversions between types stand in `conversions.py`. Invariant: `resolve` gives None only after it has reported why (or when an
-earlier message silences it).
+Conversions between types stand in `conversions.py`. Invariant: `resolve` gives None only after it has reported why (or
+when an earlier message silences it).
 """
 
 from __future__ import annotations
