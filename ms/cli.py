@@ -150,7 +150,7 @@ def parse_arguments(command: str, words: Sequence[str]) -> Arguments:
             continue
         name, separator, value = word.partition("=") if word.startswith("--") else _split_short(word)
         if name not in _ALLOWED[command]:
-            raise UsageError(f"{f'msc {command}' if command != 'build' else 'msc'} has no option {name}")
+            raise UsageError(f"there is no option {name}{'' if command == 'build' else f' of msc {command}'}")
         if name in _MASTER_OPTIONS:
             master_options.append(word)
             if _MASTER_OPTIONS[name] and not separator:

@@ -1,0 +1,361 @@
+"""From a source file to two programs: the passes, in the order in which they run, and the cache of what they made.
+
+Each pass is a room of its own; here they only meet. Arguments and exit statuses are left to `cli.py`.
+Invariants: nothing heavy (lark, llvmlite) is imported before a pass needs it, so that a program which is in the cache
+starts at once; what is in the cache was made from the same bytes, by the same compiler, with the same options.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ms import toolchain
+from ms.diagnostics import Diagnostic, Diagnostics, InternalError, Label, ProgramError, Severity
+from ms.source import SourceFile, Span
+from ms.toolchain import Archives, CacheEntry, Compiler, ToolchainError
+
+if TYPE_CHECKING:
+    from ms import codegen, typed
+    from ms.codegen import Role
+
+_T = TypeVar("_T")
+
+CACHED_PROGRAMS_MAX = 64
+_STACK_SIZES = (512 << 20, 128 << 20, 32 << 20)
+_RECURSION_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user chose about the programs. Every field is part of the cache's key."""
+
+    level: int = 3
+    cpu: str = ""  # "native", a name of LLVM's, or "" for what every machine of the target has
+    target: str = ""  # a triple; "" is this machine
+    debug: bool = False
+    unchecked: bool = False
+    sanitize: bool = False
+    dynamic: bool = False
+    warn_copies: bool = False
+
+    def for_codegen(self) -> codegen.Options:
+        from ms import codegen
+
+        return codegen.Options(
+            unchecked=self.unchecked,
+            debug=self.debug,
+            cpu=self.cpu or None,
+            opt_level=self.level,
+            triple=self.target or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    master: Path
+    slave: Path
+
+
+def read_source(path: str) -> SourceFile:
+    try:
+        with open(path, "rb") as file:
+            return SourceFile(path, file.read())
+    except OSError as error:
+        raise ToolchainError(f"cannot read {path}: {error.strerror}") from error
+
+
+# The passes
+
+
+def check(source: SourceFile, options: Options, diagnostics: Diagnostics) -> typed.Program:
+    """Everything that can be wrong with a program is found here."""
+    from ms import checker, parser
+
+    module = parser.parse(source, diagnostics)
+    program = checker.check(module, diagnostics)
+    if program is None or diagnostics.has_errors:
+        raise ProgramError(diagnostics)
+    return program
+
+
+def analyse(source: SourceFile, options: Options, diagnostics: Diagnostics) -> tuple[typed.Program, bytes]:
+    """The program as the code generator wants it, and its fingerprint."""
+    from ms import ownership, typed_text
+
+    program = check(source, options, diagnostics)
+    fingerprint = typed_text.fingerprint(program)
+    owned = ownership.own(program, diagnostics, options.warn_copies)
+    return owned, fingerprint
+
+
+def make_program(
+    program: typed.Program, fingerprint: bytes, role: Role, options: Options, compiler: Compiler, archives: Archives,
+    work: Path
+) -> None:
+    """One of the two programs, as `work`/master or `work`/slave."""
+    from ms import codegen
+    from ms.codegen import places
+
+    how_to_generate = options.for_codegen()
+    text = codegen.generate(program, role, fingerprint, how_to_generate)
+    code = codegen.emit_object(text, how_to_generate)
+    table = codegen.emit_object(places.place_module(places.place_table(code)), how_to_generate)
+    code_path = work / f"{role.value}.o"
+    table_path = work / f"{role.value}-places.o"
+    code_path.write_bytes(code)
+    table_path.write_bytes(table)
+    archive = archives.master if role is codegen.Role.MASTER else archives.slave
+    output = work / role.value
+    how = toolchain.LinkOptions(options.dynamic, not options.debug, options.sanitize)
+    toolchain.link(compiler, (code_path, table_path), archive, output, how)
+    code_path.unlink()
+    table_path.unlink()
+
+
+def emit(source: SourceFile, kind: str, role_name: str, options: Options, diagnostics: Diagnostics) -> str | bytes:
+    """What a pass makes: `kind` is "typed", "llvm", "asm" or "obj"."""
+
+    def run() -> str | bytes:
+        from ms import codegen, typed_text
+
+        program, fingerprint = analyse(source, options, diagnostics)
+        if kind == "typed":
+            return typed_text.typed_text(program, spans=True)
+        how_to_generate = options.for_codegen()
+        text = codegen.generate(program, codegen.Role(role_name), fingerprint, how_to_generate)
+        if kind == "llvm":
+            return text
+        if kind == "asm":
+            return codegen.emit_assembly(text, how_to_generate)
+        return codegen.emit_object(text, how_to_generate)
+
+    return on_big_stack(run)
+
+
+def check_only(source: SourceFile, options: Options, diagnostics: Diagnostics) -> None:
+    def run() -> None:
+        if options.warn_copies:
+            analyse(source, options, diagnostics)
+        else:
+            check(source, options, diagnostics)
+
+    on_big_stack(run)
+
+
+def build(source: SourceFile, options: Options, diagnostics: Diagnostics) -> Programs:
+    """Both programs, in the cache: made now, or found there with what was said about them."""
+    compiler = toolchain.find_compiler(options.target)
+    sources = toolchain.runtime_sources()
+    entry = toolchain.cache_directory() / "programs" / _key(source, options, compiler, sources)
+    programs = Programs(entry / "master", entry / "slave")
+    if not os.environ.get("MS_NO_PROGRAM_CACHE") and _is_cached(entry):
+        _load_diagnostics(entry, source, diagnostics)
+        return programs
+
+    def run(work: Path) -> None:
+        from ms.codegen import Role
+
+        program, fingerprint = analyse(source, options, diagnostics)
+        archives = toolchain.runtime_archives(compiler, sources, options.sanitize)
+
+        def make(role: Role) -> None:
+            make_program(program, fingerprint, role, options, compiler, archives, work)
+
+        _in_parallel(lambda: make(Role.SLAVE), lambda: make(Role.MASTER), source)
+        _save_diagnostics(work, diagnostics)
+
+    with CacheEntry(entry) as work:
+        on_big_stack(lambda: run(work))
+    _forget_old(entry.parent)
+    return programs
+
+
+def install(programs: Programs, output: Path) -> None:
+    """The two programs as `output`-master and `output`-slave."""
+    names = [output.with_name(f"{output.name}-{role}") for role in ("master", "slave")]
+    toolchain.install_programs([(programs.master, names[0]), (programs.slave, names[1])])
+
+
+def on_big_stack(work: Callable[[], _T]) -> _T:
+    """Runs `work` where trees may be deep: the passes recurse over them."""
+    import threading
+
+    results: list[_T] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as failure:
+            failures.append(failure)
+
+    sys.setrecursionlimit(_RECURSION_MAX)
+    for size in _STACK_SIZES:
+        previous = threading.stack_size(size)
+        thread = threading.Thread(target=run, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the machine has less address space to give
+            continue
+        finally:
+            threading.stack_size(previous)
+        thread.join()
+        break
+    else:
+        run()
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+def _in_parallel(first: Callable[[], None], second: Callable[[], None], source: SourceFile) -> None:
+    """Runs both, the first in a process of its own: LLVM lets no two threads of one process work at once."""
+    import pickle
+
+    reading, writing = os.pipe()
+    try:
+        child = os.fork()
+    except OSError:
+        os.close(reading)
+        os.close(writing)
+        first()
+        second()
+        return
+    if child == 0:
+        os.write(writing, pickle.dumps(_failure_of(first)))
+        os._exit(0)
+    os.close(writing)
+    try:
+        second()
+    finally:
+        with open(reading, "rb") as pipe:
+            message = pipe.read()
+        _, status = os.waitpid(child, 0)
+    if not message:
+        raise InternalError(f"the process that makes the slave ended with status {status}")
+    kind, text, place = pickle.loads(message)
+    if kind == "toolchain":
+        raise ToolchainError(text)
+    if kind:
+        raise InternalError(text, Span(source, *place) if place else None)
+
+
+def _failure_of(work: Callable[[], None]) -> tuple[str, str, tuple[int, int] | None]:
+    """What went wrong, in a form that goes through a pipe: its kind ("" for nothing), a text, a place."""
+    try:
+        work()
+    except ToolchainError as error:
+        return "toolchain", str(error), None
+    except InternalError as error:
+        return "internal", str(error), (error.span.start, error.span.end) if error.span else None
+    except BaseException:
+        import traceback
+
+        return "internal", traceback.format_exc(), None
+    return "", "", None
+
+
+# The cache of programs
+
+
+def _key(source: SourceFile, options: Options, compiler: Compiler, sources: list[tuple[str, bytes]]) -> str:
+    return toolchain.digest(
+        [
+            source.name,
+            source.data,
+            repr(astuple(options)),
+            toolchain.archives_key(compiler, sources, options.sanitize),
+            *_compiler_sources(),
+            _processor() if options.cpu == "native" else "",
+        ]
+    )
+
+
+def _compiler_sources() -> list[str | bytes]:
+    """What decides how a source becomes a program: this package, and LLVM's version."""
+    from importlib.util import find_spec
+
+    parts: list[str | bytes] = [sys.version]
+    root = os.path.dirname(__file__)
+    for directory, subdirectories, names in os.walk(root):
+        subdirectories[:] = sorted(name for name in subdirectories if name not in ("__pycache__", "_runtime", "bridge"))
+        for name in sorted(names):
+            if name.endswith((".py", ".lark")):
+                with open(os.path.join(directory, name), "rb") as file:
+                    parts += [name, file.read()]
+    for package in ("llvmlite", "lark"):
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
+            raise ToolchainError(f"the Python package {package} is missing; install it with: pip install {package}")
+        found = os.stat(spec.origin)
+        parts.append(f"{spec.origin} {found.st_size} {found.st_mtime_ns}")
+    return parts
+
+
+def _processor() -> bytes:
+    """What --cpu native depends on."""
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            first = file.read().split(b"\n\n")[0]
+    except OSError:
+        return b""
+    names = (b"model name", b"flags", b"Features", b"CPU part")
+    return b"\n".join(line for line in first.splitlines() if line.startswith(names))
+
+
+def _is_cached(entry: Path) -> bool:
+    try:
+        os.utime(entry)
+    except OSError:
+        return False
+    return True
+
+
+def _forget_old(directory: Path) -> None:
+    """Keeps the programs that were used last."""
+    import shutil
+
+    used: list[tuple[float, Path]] = []
+    for path in directory.iterdir():
+        try:
+            used.append((path.stat().st_mtime, path))
+        except OSError:
+            continue
+    used.sort(reverse=True)
+    for _, path in used[CACHED_PROGRAMS_MAX:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+_DIAGNOSTICS = "diagnostics.json"
+
+
+def _save_diagnostics(entry: Path, diagnostics: Diagnostics) -> None:
+    if not diagnostics.items:
+        return
+    import json
+
+    items = [
+        [d.severity.value, d.code, d.message, d.span.start, d.span.end, d.label,
+         [[label.span.start, label.span.end, label.text] for label in d.secondary], list(d.help)]
+        for d in diagnostics.items
+    ]  # fmt: skip
+    (entry / _DIAGNOSTICS).write_text(json.dumps(items))
+
+
+def _load_diagnostics(entry: Path, source: SourceFile, diagnostics: Diagnostics) -> None:
+    """What was said when the program was made is said again."""
+    try:
+        text = (entry / _DIAGNOSTICS).read_text()
+    except FileNotFoundError:
+        return
+    import json
+
+    for severity, code, message, start, end, label, secondary, hints in json.loads(text):
+        labels = tuple(Label(Span(source, low, high), words) for low, high, words in secondary)
+        span = Span(source, start, end)
+        diagnostics.add(Diagnostic(Severity(severity), code, message, span, label, labels, tuple(hints)))

@@ -1,0 +1,214 @@
+"""The road from a source to two programs, and the cache at its side."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ms import driver, toolchain
+from ms.diagnostics import Diagnostics, InternalError, ProgramError
+from ms.driver import Options, Programs
+from ms.source import SourceFile, Span
+from ms.toolchain import ToolchainError
+
+HELLO = 'job int f(int x) { return x + 1; }\nmaster { print("hello", get(remote f(1))); }\n'
+WARNED = 'master {\n    int unused = 1;\n    print("hello");\n}\n'
+
+
+@pytest.fixture
+def programs_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without programs; the rest of it, which takes long to make, is the usual one."""
+    usual = toolchain.cache_directory()
+    toolchain.find_compiler()
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for name in ("runtime", "compilers"):
+        (usual / name).mkdir(exist_ok=True)
+        (cache / name).symlink_to(usual / name)
+    monkeypatch.setenv("MS_CACHE_DIR", str(cache))
+    return cache / "programs"
+
+
+def source_of(text: str, name: str = "prog.ms") -> SourceFile:
+    return SourceFile(name, text.encode())
+
+
+def build(text: str, options: Options = Options(), name: str = "prog.ms") -> tuple[Programs, Diagnostics]:  # noqa: B008
+    diagnostics = Diagnostics()
+    return driver.build(source_of(text, name), options, diagnostics), diagnostics
+
+
+def output_of(programs: Programs) -> str:
+    done = subprocess.run([programs.master, "--local"], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_programs_are_made_once(programs_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = build(HELLO)
+    assert output_of(first) == "hello 2\n"
+    assert sorted(path.name for path in first.master.parent.iterdir()) == ["master", "slave"]
+    monkeypatch.setattr(driver, "analyse", None)  # whoever calls it now fails
+    again, _ = build(HELLO)
+    assert again == first
+
+
+def test_programs_are_small_and_stripped(programs_cache: Path) -> None:
+    programs, _ = build(HELLO)
+    for path in (programs.master, programs.slave):
+        assert path.stat().st_size < 1 << 20
+    debug, _ = build(HELLO, Options(debug=True))
+    assert b".debug_line" in debug.master.read_bytes()
+    assert b".debug_line" not in programs.master.read_bytes()
+
+
+def test_every_choice_has_a_program_of_its_own(programs_cache: Path) -> None:
+    choices = [Options(), Options(level=0), Options(unchecked=True), Options(debug=True), Options(dynamic=True)]
+    made = {build(HELLO, options)[0].master for options in choices}
+    made.add(build(HELLO + " ")[0].master)
+    made.add(build(HELLO, name="other.ms")[0].master)
+    assert len(made) == len(choices) + 2
+    assert {output_of(Programs(path, path)) for path in made} == {"hello 2\n"}
+
+
+def test_changed_compiler_makes_new_programs(programs_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = build(HELLO)
+    parts = driver._compiler_sources()
+    monkeypatch.setattr(driver, "_compiler_sources", lambda: [*parts, "changed"])
+    assert build(HELLO)[0] != first
+
+
+def test_warnings_are_said_again(programs_cache: Path) -> None:
+    _, first = build(WARNED)
+    assert first.items
+    _, again = build(WARNED)
+    told = [(i.severity, i.code, i.message, str(i.span), i.label, i.help) for i in again.items]
+    assert told == [(i.severity, i.code, i.message, str(i.span), i.label, i.help) for i in first.items]
+
+
+def test_wrong_programs_are_not_kept(programs_cache: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(ProgramError):
+            build("master { print(x); }\n")
+    assert list(programs_cache.iterdir()) == []
+
+
+def test_cache_can_be_left_out(programs_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MS_NO_PROGRAM_CACHE", "1")
+    made = []
+    usual = driver.make_program
+    monkeypatch.setattr(driver, "make_program", lambda *words: (made.append(1), usual(*words)))
+    for count in (1, 2):
+        programs, _ = build(HELLO)
+        assert output_of(programs) == "hello 2\n"
+        assert len(made) == count, "the slave is made in another process"
+
+
+def test_old_programs_are_forgotten(tmp_path: Path) -> None:
+    for number in range(driver.CACHED_PROGRAMS_MAX + 5):
+        entry = tmp_path / str(number)
+        entry.mkdir()
+        (entry / "master").write_text("")
+        os.utime(entry, (number, number))
+    driver._forget_old(tmp_path)
+    left = sorted(int(path.name) for path in tmp_path.iterdir())
+    assert left == list(range(5, driver.CACHED_PROGRAMS_MAX + 5))
+
+
+def test_start_from_the_cache_imports_nothing_heavy(programs_cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "prog.ms").write_text(HELLO)
+    code = (
+        "import sys; from ms.cli import main; status = main(sys.argv[1:])\n"
+        "heavy = {'lark', 'llvmlite', 'subprocess', 'shutil', 'ctypes', 'ms.typed', 'ms.syntax'}\n"
+        "print(status, sorted(heavy & set(sys.modules)))\n"
+    )
+    command = [sys.executable, "-c", code, "run", "prog.ms", "-n", "1"]
+    outputs = [
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout for _ in range(2)
+    ]
+    assert "llvmlite" in outputs[0]
+    assert outputs[1] == "hello 2\n0 []\n"
+
+
+def test_two_compilers_at_once(programs_cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "prog.ms").write_text(HELLO)
+    running = [
+        subprocess.Popen([sys.executable, "-m", "ms", "prog.ms", "-o", "prog"], cwd=tmp_path, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for process in running:
+        _, err = process.communicate()
+        assert (process.returncode, err) == (0, b"")
+    assert len(list(programs_cache.iterdir())) == 1
+    assert sorted(path.name for path in tmp_path.glob("*prog*")) == ["prog-master", "prog-slave", "prog.ms"]
+
+
+def test_failure_in_the_other_process_arrives(programs_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(program: object, fingerprint: bytes, role: object, *rest: object) -> None:
+        assert role is not None
+        if getattr(role, "value", "") == "slave":
+            raise failure
+
+    monkeypatch.setattr(driver, "make_program", fail)
+    source = source_of(HELLO)
+    failure: Exception = InternalError("no such node", Span(source, 4, 7))
+    with pytest.raises(InternalError, match="no such node") as caught:
+        driver.build(source, Options(), Diagnostics())
+    assert str(caught.value.span) == "prog.ms:1:5"
+    failure = ToolchainError("the disk is full")
+    with pytest.raises(ToolchainError, match="the disk is full"):
+        build(HELLO)
+    failure = ZeroDivisionError()
+    with pytest.raises(InternalError, match="ZeroDivisionError"):
+        build(HELLO)
+    assert list(programs_cache.iterdir()) == []
+
+
+def test_death_of_the_other_process_is_a_bug_of_ours(programs_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(program: object, fingerprint: bytes, role: object, *rest: object) -> None:
+        if getattr(role, "value", "") == "slave":
+            os.kill(os.getpid(), 9)
+
+    monkeypatch.setattr(driver, "make_program", die)
+    with pytest.raises(InternalError, match="the process that makes the slave ended"):
+        build(HELLO)
+
+
+def test_big_stack() -> None:
+    def depth(n: int) -> int:
+        return 0 if n == 0 else 1 + depth(n - 1)
+
+    limit = sys.getrecursionlimit()
+    try:
+        assert driver.on_big_stack(lambda: depth(50_000)) == 50_000
+        with pytest.raises(ZeroDivisionError):
+            driver.on_big_stack(lambda: 1 // 0)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_emit_of_both_roles(programs_cache: Path) -> None:
+    def emitted(kind: str, role: str) -> str | bytes:
+        return driver.emit(source_of(HELLO), kind, role, Options(), Diagnostics())
+
+    assert "hello" in str(emitted("llvm", "master"))
+    assert "hello" not in str(emitted("llvm", "slave"))
+    assert "ms_program" in str(emitted("asm", "slave"))
+    object_code = emitted("obj", "master")
+    assert isinstance(object_code, bytes)
+    assert object_code.startswith(b"\x7fELF")
+
+
+@pytest.mark.skipif(not toolchain._zig_command("native"), reason="there is no zig")
+def test_other_machine(programs_cache: Path) -> None:
+    programs, _ = build(HELLO, Options(target="aarch64-linux-musl"))
+    header = programs.master.read_bytes()[:20]
+    assert header[18:20] == (183).to_bytes(2, "little"), "ELF's number for AArch64"
+    emulator = shutil.which("qemu-aarch64")
+    if emulator:
+        done = subprocess.run([emulator, programs.master, "--local"], capture_output=True, text=True, check=True)
+        assert done.stdout == "hello 2\n"
