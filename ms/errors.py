@@ -29,9 +29,10 @@ def _error(code: str, message: str, span: Span, label: str = "", *help: str) -> 
     return Diagnostic(Severity.ERROR, code, message, span, label, (), help)
 
 
-def syntax_error(span: Span, found: str, expected: str, *help: str) -> Diagnostic:
-    """`found` and `expected` are words for people: "`}`", "end of file", "an expression"."""
-    return _error("E0101", f"expected {expected}, found {found}", span, "", *help)
+def syntax_error(span: Span, found: str, expected: str, *help: str, at: tuple[Label, ...] = ()) -> Diagnostic:
+    """`found` and `expected` are words for people: "`}`", "the end of the file", "an expression"."""
+    message = f"expected {expected}, found {found}"
+    return Diagnostic(Severity.ERROR, "E0101", message, span, "", at, help)
 
 
 def unterminated(span: Span, what: str) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""Text to tokens, and literals to values.
+"""Files to text, text to tokens, and literals to values.
 
 One regular expression reads the whole file. Which words are terminals of the grammar is told by the parser, which has
 them from `grammar.lark`; order and sense of tokens are the parser's too.
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ms import errors
-from ms.diagnostics import Diagnostics
+from ms.diagnostics import Diagnostics, ProgramError
 from ms.source import SourceFile, Span
 
 END = "$END"  # lark's name for the end of the text
@@ -48,8 +48,27 @@ _SIMPLE_ESCAPES = {
     b"n": b"\n", b"t": b"\t", b"r": b"\r", b"0": b"\0", b"\\": b"\\", b"'": b"'", b'"': b'"',
 }  # fmt: skip
 
+SOURCE_SIZE_MAX = 16 * 1024 * 1024
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
+
+
+def read_source(path: str) -> SourceFile:
+    """The file at `path`; a `ProgramError` says why it cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(SOURCE_SIZE_MAX + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, getattr(error, "strerror", None) or str(error)) from None
+    if len(data) > SOURCE_SIZE_MAX:
+        raise _unreadable(path, f"it is larger than {SOURCE_SIZE_MAX >> 20} MiB")
+    return SourceFile(path, data)
+
+
+def _unreadable(path: str, why: str) -> ProgramError:
+    diagnostics = Diagnostics()
+    diagnostics.add(errors.unreadable_file(Span(SourceFile(path, b""), 0, 0), path, why))
+    return ProgramError(diagnostics)
 
 
 class Token:

@@ -1,32 +1,80 @@
 """Text to surface tree. The only importer of lark.
 
-lark's LALR parser runs over the tokens of `lexer.py` and calls `productions.py`; here it is set up, fed, and helped
-over mistakes. What the tree means is left to the checker.
-Invariant: whatever the bytes are, `parse` gives a module and diagnostics, in linear time, and never raises.
+lark's LALR parser runs over the tokens of `lexer.py` and calls `productions.py`; here it is set up and fed. Mistakes
+are left to `recovery.py`, and what the tree means to the checker.
+Invariants: whatever the bytes are, `parse` gives a module and diagnostics and takes linear time; one mistake gives one
+message; no tree is deeper than the stated limits, so that passes may recurse.
 """
 
 from __future__ import annotations
 
+import gc
+import hashlib
+import os
+import re
+import sys
+from contextlib import suppress
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lark import Lark
+import lark
 from lark.exceptions import UnexpectedToken
 from lark.lexer import Lexer
 
 from ms import errors, lexer, syntax
-from ms.diagnostics import Diagnostics, ProgramError
-from ms.lexer import END, Token
-from ms.productions import Productions
+from ms.diagnostics import Diagnostics
+from ms.lexer import END, Token, read_source
+from ms.productions import Chain, Productions
 from ms.source import SourceFile, Span
 
+if TYPE_CHECKING:
+    from ms.recovery import Recovery
+
+__all__ = ["BRACKETS_DEEP_MAX", "TREE_DEEP_MAX", "Parse", "parse", "read_source"]
+
 GRAMMAR = Path(__file__).with_name("grammar.lark")
-SOURCE_SIZE_MAX = 16 * 1024 * 1024
+BRACKETS_DEEP_MAX = 256  # of ( [ and { in each other
+TREE_DEEP_MAX = 1000  # of nodes in each other
+_STATES_MAX = 12_000  # deeper than TREE_DEEP_MAX: no production has more than ten symbols in front of its last
+_RUN_MAX = 300  # a statement of fewer tokens, on fewer states, cannot make a tree that is too deep
+
+CLOSERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE", "MAP_BRACE": "RBRACE"}
+_CLOSING = frozenset(CLOSERS.values())
+_RUN_ENDS = frozenset({"SEMICOLON", "LBRACE", "RBRACE"})
+_SPECIAL = frozenset({*CLOSERS, *_CLOSING, *_RUN_ENDS, "SHIFT", END})
 
 
-class _NoLexer(Lexer):
-    """Stands where lark wants a lexer: the tokens are fed."""
+def parse(file: SourceFile, diagnostics: Diagnostics) -> syntax.Module:
+    """The module of a file: all of it, or what could be parsed and diagnostics that say what is wrong with the rest."""
+    found = Diagnostics()
+    _check_encoding(file, found)
+    collecting = gc.isenabled()
+    gc.disable()  # what a parse makes is all alive: a collection in the middle would only cost time
+    try:
+        module = Parse(file, found).run()
+    finally:
+        if collecting:
+            gc.enable()
+    for item in sorted(found.items, key=lambda item: item.span.start):
+        diagnostics.add(item)
+    return module
+
+
+def _check_encoding(file: SourceFile, diagnostics: Diagnostics) -> None:
+    try:
+        file.data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        span = Span(file, error.start, error.start + 1)
+        diagnostics.add(errors.bad_text(span, f"byte 0x{file.data[error.start]:02x} is not UTF-8"))
+
+
+# Setting lark up
+
+
+class NoLexer(Lexer):
+    """Stands where lark wants a lexer: the tokens are fed. lark's cache knows it by its name."""
 
     def __init__(self, lexer_conf: Any) -> None:
         pass
@@ -36,72 +84,252 @@ class _NoLexer(Lexer):
 
 
 @cache
-def _lark() -> tuple[Lark, Productions, dict[str, str]]:
+def _lark() -> tuple[lark.Lark, Productions, dict[str, str]]:
     """lark with the grammar's tables, what it calls, and the terminal of each keyword and operator."""
-    productions = Productions()
-    lark = Lark(
-        GRAMMAR.read_text("utf-8"), parser="lalr", lexer=_NoLexer, start="module", transformer=productions,
-        keep_all_tokens=True, maybe_placeholders=False,
-    )  # fmt: skip
-    return lark, productions, _terminals(lark)
+    grammar = GRAMMAR.read_bytes()
+    kept = _cache_path(grammar)
+    parser = _load(kept)
+    if parser is None:
+        parser = lark.Lark(
+            grammar.decode(), parser="lalr", lexer=NoLexer, start="module", transformer=Productions(),
+            keep_all_tokens=True, maybe_placeholders=False,
+        )  # fmt: skip
+        _save(parser, kept)
+    return parser, parser.options.transformer, _terminals(parser)
 
 
-def _terminals(lark: Lark) -> dict[str, str]:
+def _cache_path(grammar: bytes) -> str:
+    """Where the tables of this grammar, made by this lark under this Python, are kept for the next run."""
+    key = grammar + f"{lark.__version__} {sys.version}".encode()
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    directory = os.environ.get("MS_CACHE_DIR") or os.path.join(base, "ms")
+    return os.path.join(directory, f"grammar-{hashlib.sha256(key).hexdigest()[:32]}")
+
+
+def _load(path: str) -> lark.Lark | None:
+    try:
+        with open(path, "rb") as stream:
+            parser = lark.Lark.load(stream)
+        return parser if isinstance(parser.options.transformer, Productions) else None
+    except Exception:  # a damaged cache may raise anything, and is made anew
+        return None
+
+
+def _save(parser: lark.Lark, path: str) -> None:
+    """Keeps the tables, in one step. A cache that cannot be written costs the next run time and nothing more."""
+    part = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(part, "xb") as stream:
+            parser.save(stream)
+        os.replace(part, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(part)
+
+
+def _terminals(parser: lark.Lark) -> dict[str, str]:
+    """The terminal of each word that the grammar spells out."""
     terminals: dict[str, str] = {}
-    import re
-
-    for terminal in lark.terminals:
+    for terminal in parser.terminals:
         if terminal.pattern is None or terminal.name == "NAME":
             continue
         pattern = terminal.pattern.to_regexp()
-        inner = pattern[3:-1] if pattern.startswith("(?:") else pattern
-        for word in re.split(r"(?<!\\)\|", inner):
+        for word in re.split(r"(?<!\\)\|", pattern[3:-1] if pattern.startswith("(?:") else pattern):
             terminals[re.sub(r"\\(.)", r"\1", word)] = terminal.name
     return terminals
 
 
-def parse(file: SourceFile, diagnostics: Diagnostics) -> syntax.Module:
-    """The module of a file: all of it, or what could be parsed and diagnostics that say why."""
-    lark, productions, terminals = _lark()
-    productions.file = file
-    productions.diagnostics = diagnostics
-    state = lark.parse_interactive(None).parser_state
-    states = state.parse_conf.states
-    stack = state.state_stack
-    feed: Any = state.feed_token
-    try:
-        for token in lexer.tokens(file, terminals, diagnostics):
-            kind = token.type
-            if kind == "LBRACE":
-                if "LBRACE" not in states[stack[-1]]:
-                    token.type = "MAP_BRACE"
-            elif kind == "SHIFT" and kind not in states[stack[-1]]:
-                for offset in range(token.end - token.start):
-                    start = token.start + offset
-                    feed(Token("MORETHAN", ">", start, start + 1))
-                continue
-            elif kind == END:
-                return syntax.Module(file, tuple(feed(token, True)))
-            feed(token)
-    except UnexpectedToken as error:
-        wrong: Any = error.token
-        found = "end of file" if wrong.type == END else f"`{wrong.text}`"
-        expected = ", ".join(sorted(error.expected))
-        diagnostics.add(errors.syntax_error(Span(file, wrong.start, wrong.end), found, expected))
-    return syntax.Module(file, ())
+# A parse
 
 
-def read_source(path: str) -> SourceFile:
-    """The file at `path`, or a `ProgramError` that says why it cannot be read."""
-    nowhere = Span(SourceFile(path, b""), 0, 0)
-    diagnostics = Diagnostics()
-    try:
-        with Path(path).open("rb") as stream:
-            data = stream.read(SOURCE_SIZE_MAX + 1)
-    except (OSError, ValueError) as error:
-        diagnostics.add(errors.unreadable_file(nowhere, path, getattr(error, "strerror", None) or str(error)))
-        raise ProgramError(diagnostics) from None
-    if len(data) > SOURCE_SIZE_MAX:
-        diagnostics.add(errors.unreadable_file(nowhere, path, f"larger than {SOURCE_SIZE_MAX >> 20} MiB"))
-        raise ProgramError(diagnostics)
-    return SourceFile(path, data)
+class Parse:
+    """One file's parse under way. The stacks are lark's: state `index + 1` is the one behind value `index`, so keeping
+    the states up to index `keep` keeps `keep` values."""
+
+    def __init__(self, file: SourceFile, diagnostics: Diagnostics) -> None:
+        parser, productions, self.terminals = _lark()
+        productions.file = file
+        productions.diagnostics = diagnostics
+        self.file = file
+        self.diagnostics = diagnostics
+        self._state: Any = parser.parse_interactive(None).parser_state
+        self.rows: Any = self._state.parse_conf.states
+        self.end_state: int = self._state.parse_conf.end_state
+        self.states: list[int] = self._state.state_stack
+        self.values: list[Any] = self._state.value_stack
+        self.tokens = list(lexer.tokens(file, self.terminals, diagnostics))
+        self.brackets: list[tuple[Token, int]] = []  # those open, each with the index of its state
+        self.skipped: list[Span] = []
+        self.skipped_names: set[str] = set()
+        self._run_start = 0  # the token of the last `;`, `{` or `}`
+        self._is_deep = False  # a tree may be too deep
+
+    def run(self) -> syntax.Module:
+        recovery: Recovery | None = None
+        index = self._feed_from(0)
+        while index >= 0:
+            if recovery is None:
+                recovery = _recovery(self)
+            index = recovery.mend(index)
+            if index >= 0:
+                index = self._feed_from(index)
+        made: list[syntax.TopLevel] = [each for each in self.values[0] if not _is_made_up(each)] if self.values else []
+        if self._is_deep:
+            made = [self._shallow(each) for each in made]
+        skipped = tuple(sorted(self.skipped, key=lambda span: span.start))
+        return syntax.Module(self.file, tuple(made), skipped, frozenset(self.skipped_names))
+
+    def _feed_from(self, index: int) -> int:
+        """Feeds lark the tokens from `index` on. Gives the one that does not fit, -1 after the last."""
+        feed, tokens, states = self._state.feed_token, self.tokens, self.states
+        try:
+            while True:
+                token = tokens[index]
+                if token.type in _SPECIAL:
+                    if token.type == END:
+                        self._note_run(index)
+                        self.values[:] = [feed(token, True)]
+                        return -1
+                    self._feed_special(token, index)
+                    if len(self.brackets) > BRACKETS_DEEP_MAX or len(states) > _STATES_MAX:
+                        index = self._give_up_declaration(index)
+                        continue
+                else:
+                    feed(token)
+                index += 1
+        except UnexpectedToken:
+            return index
+
+    def _feed_special(self, token: Token, index: int) -> None:
+        kind = token.type
+        if kind == "SHIFT" and kind not in self.rows[self.states[-1]]:
+            for start in range(token.start, token.end):
+                self._state.feed_token(Token("MORETHAN", ">", start, start + 1))
+            return
+        if kind == "LBRACE" and kind not in self.rows[self.states[-1]]:
+            token = Token("MAP_BRACE", "{", token.start, token.end)
+        self._state.feed_token(token)
+        if kind in CLOSERS:
+            self.brackets.append((token, len(self.states) - 1))
+        elif kind in _CLOSING:
+            self.brackets.pop()
+        if kind in _RUN_ENDS:
+            self._note_run(index)
+
+    def _note_run(self, index: int) -> None:
+        if index - self._run_start > _RUN_MAX or len(self.states) > _RUN_MAX:
+            self._is_deep = True
+        self._run_start = index
+
+    # Limits
+
+    def _give_up_declaration(self, index: int) -> int:
+        """Too much in each other: goes on behind the declaration that it stands in."""
+        limit = BRACKETS_DEEP_MAX if len(self.brackets) > BRACKETS_DEEP_MAX else TREE_DEEP_MAX
+        self.diagnostics.add(errors.too_deep(self.span(self.tokens[index]), limit))
+        braces = sum(bracket.text == "{" for bracket, _ in self.brackets)
+        behind = index + 1
+        while (kind := self.tokens[behind].type) != END:
+            behind += 1
+            braces += (kind == "LBRACE") - (kind == "RBRACE")
+            if braces <= 0 and kind in ("RBRACE", "SEMICOLON"):
+                break
+        first = self.values[1]
+        place = self.cut(1, behind)
+        if isinstance(first, Token) and first.type == "MASTER":
+            self.values[0].append(syntax.MasterDeclaration(syntax.BlockOf((), place), place))
+        return behind
+
+    def _shallow(self, declaration: syntax.TopLevel) -> syntax.TopLevel:
+        """The declaration, emptied when a tree in it is too deep for the passes that come."""
+        node = _node_below(declaration, TREE_DEEP_MAX)
+        if node is None:
+            return declaration
+        self.diagnostics.add(errors.too_deep(node.span, TREE_DEEP_MAX))
+        match declaration:
+            case syntax.FunctionDeclaration() | syntax.MasterDeclaration():
+                self.skipped.append(declaration.body.span)
+                return replace(declaration, body=syntax.BlockOf((), declaration.body.span))
+            case syntax.ConstDeclaration():
+                self.skipped_names.update(each.name.text for each in declaration.declarators)
+                return replace(declaration, declarators=())
+            case _:
+                return declaration
+
+    # What recovery may do
+
+    def span(self, token: Token) -> Span:
+        return Span(self.file, token.start, token.end)
+
+    def put(self, terminal: str, text: str, index: int) -> None:
+        """Feeds what is not in the text, in front of token `index`. A `NAME` without a text is a hole."""
+        place = self.tokens[index - 1].end if index else 0
+        if terminal == "NAME" and not text:
+            text = f"?{len(self.skipped)}"
+            self.skipped_names.add(text)
+        self.skipped.append(Span(self.file, place, place))
+        self._feed_special(Token(terminal, text, place, place), index)
+
+    def cut(self, keep: int, behind: int) -> Span:
+        """Gives up the states above index `keep` and the tokens up to `behind`."""
+        start = min([at for at in map(_start, self.values[keep:]) if at is not None], default=self.tokens[behind].start)
+        del self.states[keep + 1 :]
+        del self.values[keep:]
+        while self.brackets and self.brackets[-1][1] > keep:
+            self.brackets.pop()
+        place = Span(self.file, start, max(start, self.tokens[behind].start))
+        self.skip(start, behind)
+        self.skipped.append(place)
+        return place
+
+    def skip(self, start: int, behind: int) -> None:
+        """Notes the names in the tokens from offset `start` up to token `behind`."""
+        index = behind - 1
+        while index >= 0 and self.tokens[index].start >= start:
+            if self.tokens[index].type in ("NAME", "RESERVED"):
+                self.skipped_names.add(self.tokens[index].text)
+            index -= 1
+
+
+def _recovery(parse: Parse) -> Recovery:
+    from ms.recovery import Recovery
+
+    return Recovery(parse)
+
+
+def _is_made_up(declaration: syntax.TopLevel) -> bool:
+    """Whether recovery made it to read a body whose head is wrong."""
+    return isinstance(declaration, syntax.MasterDeclaration) and declaration.span.start == declaration.span.end
+
+
+def _start(value: Any) -> int | None:
+    """Where what stands for some symbols begins; None for nothing."""
+    while isinstance(value, (list, tuple)):
+        if not value:
+            return None
+        value = value[0]
+    if isinstance(value, Chain):
+        value = value.operands[0]
+    if isinstance(value, Token):
+        return value.start
+    if isinstance(value, syntax.Declarator):
+        return value.name.span.start
+    if isinstance(value, syntax.FieldDeclaration):
+        value = value.type
+    return value.span.start if value is not None else None
+
+
+def _node_below(root: syntax.TopLevel, limit: int) -> Any:
+    """A node with more than `limit` nodes around it, None when there is none. Blocks do not count."""
+    waiting: list[tuple[Any, int]] = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if isinstance(node, tuple):
+            waiting += [(each, depth) for each in node]
+        elif is_dataclass(node) and not isinstance(node, (Span, syntax.Name)):
+            if depth > limit and hasattr(node, "span"):
+                return node
+            inner = depth + (not isinstance(node, syntax.BlockOf))
+            waiting += [(getattr(node, each.name), inner) for each in fields(node)]
+    return None

@@ -1,0 +1,403 @@
+"""Getting over a syntax error: what is said about it, and how the parse goes on.
+
+A mistake is mended by the first of these that lets the next tokens fit: one that people are known to make, another
+word, one more, one less; else text is given up to a `;`, a brace or a word that begins something. What would fit is
+asked of `tables.py`, what is done is done by `parser.Parse`.
+Invariants: a mistake at the very token where the parse went on is a consequence of the one before and is not reported;
+after `_MENDS_MAX` mends the rest of the text is given up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ms import errors
+from ms.diagnostics import Label
+from ms.lexer import END, KEYWORDS, Token
+from ms.source import Span
+from ms.tables import Repair, Tables
+
+if TYPE_CHECKING:
+    from ms.parser import Parse
+
+_MENDS_MAX = 200
+_REPORTS_MAX = 30
+_PATCHES_MAX = 20
+
+_CLOSERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE", "MAP_BRACE": "RBRACE"}
+_STATEMENT_STARTS = frozenset({"IF", "WHILE", "FOR", "SWITCH", "RETURN", "BREAK", "CONTINUE"})
+_TYPE_STARTS = frozenset({"CONVERSION", "SCALAR", "STRUCT", "VECTOR", "MAP", "JOB"})
+_ONLY_AT_TOP = frozenset({"MASTER", "IMPORT", "EXTERN"})
+
+
+class Recovery:
+    """The mends of one parse."""
+
+    def __init__(self, parse: Parse) -> None:
+        self._parse = parse
+        self._tables = Tables(parse.rows, parse.end_state, parse.terminals)
+        self._mends = 0
+        self._reports = 0
+        self._resumed = -1  # the token at which the parse went on after text was given up
+        self._reserved: set[str] = set()
+
+    def mend(self, index: int) -> int:
+        """Gets over token `index`, which does not fit. Gives the token to go on with, -1 when nothing is left to do."""
+        self._mends += 1
+        if self._mends > _MENDS_MAX or self._reports >= _REPORTS_MAX:
+            return self._give_up(index)
+        mends = (self._mend_end, self._mend_keyword, self._mend_field, self._mend_unclosed, self._mend_stray)
+        for mend in mends:
+            resumed = mend(index)
+            if resumed is not None:
+                return resumed
+        return self._mend_any(index)
+
+    # Reporting
+
+    def _report(
+        self, index: int, span: Span, expected: str, found: str, *help: str, at: tuple[Label, ...] = ()
+    ) -> None:
+        """Reports what is wrong at token `index`, unless it follows from what was reported before."""
+        if index == self._resumed:
+            return
+        self._reports += 1
+        self._parse.diagnostics.add(errors.syntax_error(span, found, expected, *help, at=at))
+
+    def _found(self, index: int) -> str:
+        token = self._parse.tokens[index]
+        if token.type == END:
+            return "the end of the file"
+        text = token.text.encode("latin-1").decode("utf-8", "replace")
+        return f"`{text}`" if len(text) <= 30 else f"`{text[:29]}…`"
+
+    def _behind(self, index: int) -> Span:
+        """The point behind the token in front of token `index`."""
+        end = self._parse.tokens[index - 1].end if index else 0
+        return Span(self._parse.file, end, end)
+
+    def _line(self, index: int) -> int:
+        return self._parse.file.place(self._parse.tokens[index].start)[0]
+
+    def _column(self, index: int) -> int:
+        return self._parse.file.place(self._parse.tokens[index].start)[1]
+
+    def _begins_line(self, index: int) -> bool:
+        return index == 0 or self._line(index - 1) < self._line(index)
+
+    def _symbols(self, count: int) -> list[str]:
+        """The symbols on top of the stack, the last one on top."""
+        return [self._tables.symbols[state] for state in self._parse.states[1:][-count:]]
+
+    def _list(self) -> str:
+        return self._tables.symbols.get(self._parse.states[self._tables.list_index(self._parse.states)], "")
+
+    # What people are known to write
+
+    def _mend_end(self, index: int) -> int | None:
+        """The text ends too early: what is open is closed."""
+        if self._parse.tokens[index].type != END:
+            return None
+        span = self._behind(index)
+        if self._list() == "declarations":
+            self._report(index, span, self._tables.expected(self._parse.states), self._found(index))
+        else:
+            self._report(index, span, "`}`", self._found(index), at=self._unclosed())
+        self._close_blocks(index)
+        if not self._tables.accepts(self._parse.states, END):
+            self._parse.cut(self._tables.list_index(self._parse.states), index)
+        return index
+
+    def _mend_keyword(self, index: int) -> int | None:
+        """A keyword where only a name can stand."""
+        token = self._parse.tokens[index]
+        states = self._parse.states
+        if token.text not in KEYWORDS or not self._tables.accepts(states, "NAME"):
+            return None
+        if token.type != "RESERVED" and self._tables.accepts(states, "INTEGER"):
+            return None
+        if not self._tables.survives(states, ("NAME",), self._parse.tokens, index + 1, 2):
+            return None
+        if token.text not in self._reserved and index != self._resumed:
+            self._reserved.add(token.text)
+            self._reports += 1
+            self._parse.diagnostics.add(errors.reserved_word(self._parse.span(token), token.text))
+        self._parse.tokens[index] = Token("NAME", token.text, token.start, token.end)
+        self._parse.skipped_names.add(token.text)
+        return index
+
+    def _mend_field(self, index: int) -> int | None:
+        """`s.f` for `s->f`."""
+        if self._symbols(2) not in (["DOT", "NAME"], ["DOT", "CONVERSION"]):
+            return None
+        dot, name = self._parse.values[-2:]
+        help = "a field is read with `->`; x.f(y) is the call f(x, y)"
+        self._report(index, self._parse.span(dot), "`->`", "`.`", help)
+        self._parse.cut(len(self._parse.states) - 3, index)
+        self._parse.put(self._parse.terminals["->"], "->", index)
+        self._parse.put("NAME", name.text, index)
+        return index
+
+    def _mend_unclosed(self, index: int) -> int | None:
+        """A declaration in the middle of a block: a `}` is missing, or it does not belong there."""
+        if self._list() == "declarations":
+            return None
+        start = self._declaration_start(index)
+        if start is None:
+            return None
+        suspect = self._badly_indented()
+        nested = self._symbols(2) == ["type", "NAME"] or self._parse.tokens[start].type == "CONST"
+        if nested and suspect is None and self._column(start) > 1:
+            return self._mend_nested(start, index)
+        self._report(index, self._behind(start), "`}`", self._found(start), at=self._unclosed())
+        self._parse.cut(self._tables.list_index(self._parse.states), start)
+        self._close_blocks(start)
+        self._resumed = start
+        return start
+
+    def _declaration_start(self, index: int) -> int | None:
+        """The first token of the declaration that token `index` belongs to, None when it belongs to none."""
+        kind = self._parse.tokens[index].type
+        symbols = self._symbols(2)
+        if kind in _ONLY_AT_TOP or (kind == "CONST" and symbols[-1:] == ["statements"]):
+            return index
+        if symbols[-1:] == ["JOB"] and kind in _TYPE_STARTS | {"NAME"}:
+            return index - 1
+        if symbols == ["STRUCT", "NAME"] and kind == "LBRACE":
+            return index - 2
+        if symbols == ["type", "NAME"] and kind == "LPAR" and self._body_behind(index) is not None:
+            start = self._parse.values[-2].span.start
+            while self._parse.tokens[index].start > start:
+                index -= 1
+            return index
+        return None
+
+    def _body_behind(self, index: int) -> int | None:
+        """The `{` of a function whose parameters' `(` is token `index`."""
+        tokens = self._parse.tokens
+        depth = 0
+        for behind in range(index, min(index + 200, len(tokens))):
+            depth += (tokens[behind].type == "LPAR") - (tokens[behind].type == "RPAR")
+            if depth == 0:
+                behind += 1 + (tokens[behind + 1].text == "=")
+                return behind if tokens[behind].type == "LBRACE" else None
+        return None
+
+    def _mend_nested(self, start: int, index: int) -> int:
+        is_constant = self._parse.tokens[start].type == "CONST"
+        span = self._parse.span(self._parse.tokens[start if is_constant else index - 1])
+        found = "a constant" if is_constant else "a function"
+        self._report(index, span, "a statement", found, f"{found} stands outside of all functions")
+        body = index + 1 if is_constant else self._body_behind(index) or index + 1
+        self._parse.cut(self._tables.list_index(self._parse.states), body)
+        self._resumed = body
+        return body
+
+    def _mend_stray(self, index: int) -> int | None:
+        """A word where nothing begins with it."""
+        kind = self._parse.tokens[index].type
+        if self._tables.list_index(self._parse.states) != len(self._parse.states) - 1:
+            return None
+        expected = self._tables.expected(self._parse.states)
+        span = self._parse.span(self._parse.tokens[index])
+        where = self._list()
+        behind = index + 1
+        if kind == "RBRACE" and where == "declarations":
+            self._report(index, span, expected, "`}`", "no `{` is open here")
+        elif kind == "ELSE" and where in ("statements", "cases"):
+            if not self._parse.skipped:
+                self._report(index, span, expected, "`else`", "`else` stands behind the one statement of its `if`")
+        elif kind in ("CASE", "DEFAULT") and where == "statements":
+            self._report(index, span, expected, self._found(index), "`case` and `default` stand directly in a `switch`")
+            while self._parse.tokens[behind].type not in ("COLON", "SEMICOLON", "LBRACE", "RBRACE", END):
+                behind += 1
+            behind += self._parse.tokens[behind].type == "COLON"
+        else:
+            return None
+        self._resumed = behind
+        return behind
+
+    # Blocks left open
+
+    def _close_blocks(self, index: int) -> None:
+        """Puts in the `}` that are missing in front of token `index`."""
+        for _ in range(2 * len(self._parse.brackets) + 2):
+            if self._list() == "declarations":
+                return
+            if self._tables.accepts(self._parse.states, "RBRACE"):
+                self._parse.put("RBRACE", "}", index)
+            else:
+                self._parse.cut(self._tables.list_index(self._parse.states), index)
+
+    def _unclosed(self) -> tuple[Label, ...]:
+        """The brace that was probably left open."""
+        brace = self._badly_indented() or next((b for b, _ in reversed(self._parse.brackets) if b.text == "{"), None)
+        return (Label(self._parse.span(brace), "this `{` is not closed"),) if brace is not None else ()
+
+    def _badly_indented(self) -> Token | None:
+        """The first `{` whose `}` begins a line further to the left than the line of the `{` does."""
+        open_braces: list[tuple[Token, int]] = []
+        line, indent = 0, 0
+        for token in self._parse.tokens:
+            token_line, column = self._parse.file.place(token.start)
+            begins = token_line > line
+            if begins:
+                line, indent = token_line, column
+            if token.type == "LBRACE":
+                open_braces.append((token, indent))
+            elif token.type == "RBRACE" and open_braces:
+                brace, wanted = open_braces.pop()
+                if begins and column < wanted:
+                    return brace
+        return None
+
+    # Any other mistake
+
+    def _mend_any(self, index: int) -> int:
+        tables, states, tokens = self._tables, self._parse.states, self._parse.tokens
+        base = tables.list_index(states)
+        closers = [_CLOSERS[bracket.type] for bracket, at in self._parse.brackets if at > base]
+        repair = tables.substitution(states, tokens, index)
+        if repair is None:
+            repair = tables.insertion(states, tokens, index, closers)
+            if repair is not None:
+                self._report_missing(index, repair)
+                return self._apply(repair, index)
+            repair = tables.deletion(states, tokens, index)
+        self._report_any(index)
+        if repair is not None:
+            return self._apply(repair, index)
+        return self._give_up_some(index, base)
+
+    def _report_missing(self, index: int, repair: Repair) -> None:
+        """Reports that the first word of the repair is missing."""
+        missing = repair.insert[0]
+        if missing not in ("SEMICOLON", "RPAR", "RSQB", "RBRACE"):
+            return self._report_any(index)
+        construct = self._tables.construct(self._parse.states, self._parse.values)
+        expected = self._tables.text_of(missing) + (f" after {construct}" if construct else "")
+        at: tuple[Label, ...] = ()
+        if missing != "SEMICOLON":
+            at = (Label(self._parse.span(self._parse.brackets[-1][0]), "opened here"),)
+        self._report(index, self._behind(index), expected, self._found(index), *self._hints(index), at=at)
+        return None
+
+    def _report_any(self, index: int) -> None:
+        expected = self._tables.expected(self._parse.states)
+        construct = self._tables.construct(self._parse.states, self._parse.values)
+        if construct and construct != "this statement":
+            expected += f" in {construct}"
+        span = self._parse.span(self._parse.tokens[index])
+        self._report(index, span, expected, self._found(index), *self._hints(index))
+
+    def _hints(self, index: int) -> tuple[str, ...]:
+        """What helps with mistakes that people bring from other languages."""
+        token = self._parse.tokens[index]
+        symbols = self._symbols(2)
+        in_type = symbols == ["type", "NAME"] or symbols[-1:] == ["declarators"]
+        if token.text == "=" and self._list() != "declarations":
+            return ("`==` compares; `=` assigns, and is a statement of its own",)
+        if token.text == "=" and symbols == ["type", "NAME"]:
+            return ("there are no global variables; a constant is declared `const int n = 1;`",)
+        if token.type == "STEP":
+            return (f"`x{token.text}` is a statement of its own",)
+        if token.text == "[" and in_type:
+            return ("a vector is declared `vector<int> v;`",)
+        if token.text in ("*", "&") and symbols[-1:] == ["type"]:
+            return ("there are no pointers; a parameter `T& x` is the caller's variable itself",)
+        if token.text == ")" and symbols[-1:] == ["CONVERSION"]:
+            return ("a conversion is a call: int(x)",)
+        if symbols[-1:] == ["WHILE"] or symbols[-1:] == ["IF"]:
+            return ("a condition stands in ( )",)
+        return ()
+
+    def _apply(self, repair: Repair, index: int) -> int:
+        parse = self._parse
+        is_cut = repair.keep < len(parse.states) - 1
+        if is_cut:
+            parse.cut(repair.keep, repair.index)
+        elif repair.index > index:
+            parse.skip(parse.tokens[index].start, repair.index)
+            parse.skipped.append(Span(parse.file, parse.tokens[index].start, parse.tokens[repair.index].start))
+        for terminal in repair.insert:
+            parse.put(terminal, "", repair.index)
+        self._resumed = repair.index if is_cut else -1
+        return repair.index
+
+    # Giving up text
+
+    def _give_up(self, index: int) -> int:
+        """Gives up all that is left."""
+        parse = self._parse
+        behind = len(parse.tokens) - 1
+        parse.skip(parse.tokens[index].start, behind)
+        parse.cut(min(1, len(parse.values)), index)
+        return -1
+
+    def _give_up_some(self, index: int, base: int) -> int:
+        """Gives up text from the last thing that could stand alone to where the next one may begin."""
+        repair = self._sync(index, base)
+        if self._resumed == repair.index and repair.keep == len(self._parse.states) - 1 and not repair.insert:
+            repair = Repair(base, (), repair.index + (self._parse.tokens[repair.index].type != END))
+        self._apply(repair, index)
+        self._resumed = repair.index
+        return repair.index
+
+    def _sync(self, index: int, base: int) -> Repair:
+        """Where to go on: behind a `;`, or at a token that fits."""
+        parse, tables = self._parse, self._tables
+        open_here = [bracket.type for bracket, at in parse.brackets if at > base]
+        where = tables.symbols.get(parse.states[base], "")
+        patches = 0
+        while True:
+            token = parse.tokens[index]
+            kind = token.type
+            if kind == END:
+                return Repair(base, (), index)
+            if kind in ("SEMICOLON", "LBRACE", "RBRACE", "RPAR", "RSQB", "COLON") and patches < _PATCHES_MAX:
+                patches += 1
+                repair = tables.patch(parse.states, base, token, index) if self._is_level(kind, open_here) else None
+                if repair is not None:
+                    return repair
+            if kind in ("LPAR", "LSQB"):
+                open_here.append(kind)
+            elif kind in ("RPAR", "RSQB"):
+                if open_here and _CLOSERS[open_here[-1]] == kind:
+                    open_here.pop()
+            elif kind == "SEMICOLON":
+                return Repair(base, (), index + 1)
+            elif kind == "LBRACE":
+                if where in ("statements", "cases"):
+                    return Repair(base, (), index)
+                index = self._behind_braces(index)
+                if where == "declarations":
+                    return Repair(base, (), index)
+                continue
+            elif kind == "RBRACE":
+                if open_here and _CLOSERS[open_here[-1]] == kind:
+                    open_here.pop()
+                else:
+                    return Repair(base, (), index + (where == "declarations"))
+            elif self._begins_line(index) and self._begins_something(kind, where) and index != self._resumed:
+                return Repair(base, (), index)
+            index += 1
+
+    def _is_level(self, kind: str, open_here: list[str]) -> bool:
+        """Whether a token may end what is open: a closer has to match."""
+        return kind not in ("RPAR", "RSQB") or bool(open_here and _CLOSERS[open_here[-1]] == kind)
+
+    def _begins_something(self, kind: str, where: str) -> bool:
+        if where == "declarations":
+            return kind in _ONLY_AT_TOP or kind in _TYPE_STARTS or kind == "CONST"
+        return kind in _ONLY_AT_TOP or kind in _TYPE_STARTS or kind in _STATEMENT_STARTS
+
+    def _behind_braces(self, index: int) -> int:
+        """The token behind the `}` that closes the `{` at token `index`."""
+        tokens = self._parse.tokens
+        depth = 0
+        while tokens[index].type != END:
+            depth += (tokens[index].type == "LBRACE") - (tokens[index].type == "RBRACE")
+            index += 1
+            if depth == 0:
+                break
+        return index
