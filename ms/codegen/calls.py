@@ -1,0 +1,123 @@
+"""How functions of the program pass values to each other: their LLVM signatures, and calls with operands in hand.
+
+A borrowed vector is two arguments, an owned one three, its result one `%ms.vector`; a struct goes by address,
+borrowed where it lies or given in memory that the callee may use up; a struct that is returned is built where the
+caller says (`%result`, first). A reference is the address of the caller's place.
+Invariants: what is passed as `noalias` is reached in no other way during the call, or written by nobody (language
+page, §2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ms.codegen import layout, memory
+from ms.codegen.abi import RESERVED_SYMBOLS
+from ms.codegen.emitter import NOMERGE, Writer
+from ms.codegen.layout import Layout
+from ms.codegen.memory import Operand, register, vector, view
+from ms.typed import Function, Passing, Variable, VariableKind
+from ms.types import VOID, JobType, MapType, Scalar, StructType, Type, VectorType
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A function of the program as LLVM sees it."""
+
+    symbol: str
+    result: str
+    parameters: str
+    returns_struct: bool
+
+
+def symbol(name: str) -> str:
+    """The symbol of a function of the program. Its name, unless C or the runtime might mean something by it."""
+    if name in RESERVED_SYMBOLS or name.startswith(("ms_", "_", "llvm")):
+        return f"@{name}.ms"
+    return f"@{name}"
+
+
+def passed(function: Function) -> list[tuple[Variable, Passing]]:
+    """The parameters, each with the way in which it comes."""
+    return list(zip(function.parameters, function.passings or [Passing.OWNED] * len(function.parameters), strict=True))
+
+
+def signature(shapes: Layout, function: Function) -> Signature:
+    result = function.ref.result
+    returns_struct = isinstance(result, StructType)
+    parameters = []
+    if isinstance(result, StructType):
+        parameters.append(f"ptr noalias captures(none) dereferenceable({shapes.size(result)}) %result")
+    for variable, passing in passed(function):
+        parameters += _parameter(shapes, variable, passing)
+    llvm_result = "void" if returns_struct else layout.register_type(result)
+    return Signature(symbol(function.ref.name), llvm_result, ", ".join(parameters), returns_struct)
+
+
+def parameter_register(variable: Variable, part: str = "") -> str:
+    """The register that a parameter, or a part of a vector, comes in."""
+    return f"%p{variable.number}{part}"
+
+
+def _parameter(shapes: Layout, variable: Variable, passing: Passing) -> list[str]:
+    type = variable.type
+    name = parameter_register(variable)
+    if variable.kind is VariableKind.REFERENCE:
+        return [f"ptr noalias captures(none) dereferenceable({shapes.size(type)}) {name}"]
+    match type:
+        case VectorType() if passing is Passing.BORROWED:
+            return [f"ptr noalias readonly captures(none) {name}.data", f"i32 {name}.count"]
+        case VectorType():
+            return [f"ptr noalias {name}.data", f"i32 {name}.count", f"i32 {name}.capacity"]
+        case StructType():
+            access = "" if is_taken(shapes, type, passing) else "readonly "
+            return [f"ptr noalias {access}captures(none) dereferenceable({shapes.size(type)}) {name}"]
+        case Scalar() | JobType() | MapType():
+            return [f"{layout.register_type(type)} {name}"]
+
+
+def is_taken(shapes: Layout, type: Type, passing: Passing) -> bool:
+    """Whether an argument's value belongs to the callee from then on."""
+    return passing is not Passing.BORROWED and shapes.owns(type)
+
+
+def _argument(variable: Variable, passing: Passing, value: Operand) -> str:
+    if variable.kind is VariableKind.REFERENCE:
+        return f"ptr {register(value)}"
+    match variable.type:
+        case VectorType() if passing is Passing.BORROWED:
+            data, count = view(value)
+            return f"ptr {data}, i32 {count}"
+        case VectorType():
+            data, count, capacity = vector(value)
+            return f"ptr {data}, i32 {count}, i32 {capacity}"
+        case StructType():
+            return f"ptr {register(value)}"
+        case _:
+            return f"{layout.register_type(variable.type)} {register(value)}"
+
+
+def call(
+    w: Writer,
+    shapes: Layout,
+    function: Function,
+    arguments: Sequence[Operand],
+    result: str | None = None,
+    attributes: str = NOMERGE,
+) -> Operand:
+    """Calls a function of the program. A struct comes back at `result`, or in new memory; void gives ""."""
+    target = signature(shapes, function)
+    pairs = zip(passed(function), arguments, strict=True)
+    listed = [_argument(variable, passing, value) for (variable, passing), value in pairs]
+    type = function.ref.result
+    if target.returns_struct:
+        result = result or w.alloca(layout.memory_type(type))
+        w.emit(f"call fastcc void {target.symbol}({', '.join([f'ptr {result}', *listed])}) {attributes}")
+        return result
+    text = f"call fastcc {target.result} {target.symbol}({', '.join(listed)}) {attributes}"
+    if type is VOID:
+        w.emit(text)
+        return ""
+    value = w.value(text)
+    return memory.returned(w, value) if isinstance(type, VectorType) else value

@@ -1,0 +1,104 @@
+"""Which variables a piece of the owned tree changes: assigns to, appends to, moves from, or passes in place.
+
+Read by the code generator to know what stays as it is during a loop or a call; it decides nothing about ownership.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+
+from ms.builtins import Builtin, Mode
+from ms.source import Span
+from ms.typed import (
+    Append,
+    Assign,
+    Borrow,
+    BuiltinCall,
+    Call,
+    Constant,
+    Declare,
+    Field,
+    ForEach,
+    ForRange,
+    FunctionRef,
+    Held,
+    Index,
+    MapEntry,
+    Move,
+    Update,
+    Variable,
+    VariableKind,
+    VariableRef,
+)
+
+_LEAVES = (str, int, float, bytes, bool, Span, Builtin, Variable, FunctionRef, Constant)
+
+
+_NOT_TREES = frozenset({"span", "type", "operand_type", "builtin"})
+_child_names: dict[type, tuple[str, ...]] = {}
+
+
+def children(node: object) -> Iterator[object]:
+    """The trees directly inside a tree."""
+    kind = type(node)
+    names = _child_names.get(kind)
+    if names is None:
+        found = fields(node) if is_dataclass(node) and not isinstance(node, type) else ()
+        names = _child_names[kind] = tuple(field.name for field in found if field.name not in _NOT_TREES)
+    for name in names:
+        yield from _trees(getattr(node, name))
+
+
+def _trees(value: object) -> Iterator[object]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _trees(item)
+    elif is_dataclass(value) and not isinstance(value, _LEAVES):
+        yield value
+
+
+def walk(nodes: Iterable[object]) -> Iterator[object]:
+    """Every tree inside these trees, and they themselves."""
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(children(node))
+
+
+def root_variable(place: object) -> Variable | None:
+    """The variable that a place is part of."""
+    while isinstance(place, (Field, Index, MapEntry)):
+        place = place.base
+    if isinstance(place, Borrow):
+        return root_variable(place.place)
+    return place.variable if isinstance(place, VariableRef) else None
+
+
+def changed_variables(nodes: Iterable[object]) -> set[Variable]:
+    """The variables that may have another value after these trees than before, or during them."""
+    found: set[Variable] = set()
+    for node in walk(nodes):
+        places: list[object] = []
+        match node:
+            case Assign() | Update() | Append():
+                places.append(node.target)
+            case Move():
+                places.append(node.place)
+            case Declare() | Held() | ForRange() | ForEach():
+                found.add(node.variable)
+            case Call():
+                kinds = zip(node.function.parameter_kinds, node.arguments, strict=True)
+                places += [argument for kind, argument in kinds if kind is VariableKind.REFERENCE]
+            case BuiltinCall():
+                rows = node.builtin.parameters
+                places += [
+                    argument
+                    for index, argument in enumerate(node.arguments)
+                    if rows[min(index, len(rows) - 1)][1] is Mode.INOUT
+                ]
+            case _:
+                pass
+        found.update(variable for variable in map(root_variable, places) if variable is not None)
+    return found

@@ -1,0 +1,229 @@
+"""Writing LLVM's textual IR: a module's globals, declarations and metadata, and the instructions of one function.
+
+Knows LLVM's grammar and nothing of M/s; what a type or an expression becomes is left to the rooms above. Text,
+because LLVM parses it fast and it can say everything that LLVM can.
+Invariants: registers are `%t1`, `%t2`, …, blocks `b1`, `b2`, …, each written once; every block ends in exactly one
+terminator; allocas stand at the head of the entry block; what is emitted behind a terminator goes to a block of its
+own that nothing reaches.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from ms.codegen.abi import RUNTIME
+
+FUNCTION_ATTRIBUTES = 'nounwind "frame-pointer"="all" "disable-tail-calls"="true" "probe-stack"="inline-asm"'
+PLAIN, NOINLINE, NOMERGE, NOMERGE_NOINLINE = "#0", "#1", "#2", "#3"
+_ATTRIBUTE_GROUPS = (
+    f"attributes {PLAIN} = {{ {FUNCTION_ATTRIBUTES} }}",
+    f"attributes {NOINLINE} = {{ noinline {FUNCTION_ATTRIBUTES} }}",
+    f"attributes {NOMERGE} = {{ nomerge }}",
+    f"attributes {NOMERGE_NOINLINE} = {{ nomerge noinline }}",
+)
+
+_ESCAPES = [f"\\{byte:02X}" if byte in b'"\\' or not 32 <= byte < 127 else chr(byte) for byte in range(256)]
+
+
+def quoted(data: bytes) -> str:
+    """Bytes as LLVM writes them between quotation marks."""
+    return "".join([_ESCAPES[byte] for byte in data])
+
+
+def double_constant(value: float) -> str:
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+def float_constant(value: float) -> str:
+    """A binary32 constant, which LLVM writes as the double of the same value."""
+    return double_constant(struct.unpack("<f", struct.pack("<f", value))[0])
+
+
+class Module:
+    """The text of one module, in the order in which LLVM wants it."""
+
+    def __init__(self, triple: str, data_layout: str) -> None:
+        self.triple = triple
+        self.head = [f'target datalayout = "{data_layout}"', f'target triple = "{triple}"']
+        self.types: list[str] = []
+        self.globals: list[str] = []
+        self.functions: list[str] = []
+        self._declared: set[str] = set()
+        self._declarations: list[str] = []
+        self._constants: dict[str, str] = {}
+        self._metadata: list[str] = []
+        self._metadata_numbers: dict[str, str] = {}
+        self._named: list[str] = []
+        self._tbaa: dict[str, str] = {}
+        self.unlikely = self.metadata('!{!"branch_weights", i32 1, i32 2000}')
+        self.likely = self.metadata('!{!"branch_weights", i32 2000, i32 1}')
+
+    def runtime(self, name: str) -> None:
+        """The runtime's function `name` is called."""
+        if name not in self._declared:
+            self._declared.add(name)
+            self._declarations.append(RUNTIME[name].declaration())
+
+    def intrinsic(self, declaration: str) -> None:
+        """An LLVM intrinsic, by its whole `declare` line."""
+        if declaration not in self._declared:
+            self._declared.add(declaration)
+            self._declarations.append(declaration)
+
+    def constant(self, definition: str) -> str:
+        """The name of a private constant with this type and value ("i32 5, align 4"); equal ones are one."""
+        name = self._constants.get(definition)
+        if name is None:
+            name = self._constants[definition] = f"@c{len(self._constants)}"
+            self.globals.append(f"{name} = private unnamed_addr constant {definition}")
+        return name
+
+    def bytes_constant(self, data: bytes, alignment: int = 1) -> str:
+        return self.constant(f'[{len(data)} x i8] c"{quoted(data)}", align {alignment}')
+
+    def c_string(self, text: str) -> str:
+        return self.bytes_constant(text.encode() + b"\0")
+
+    def metadata(self, text: str) -> str:
+        """The number of a metadata node; equal ones are one."""
+        number = self._metadata_numbers.get(text)
+        if number is None:
+            number = self._metadata_numbers[text] = self.distinct_metadata(text)
+        return number
+
+    def distinct_metadata(self, text: str) -> str:
+        number = f"!{len(self._metadata)}"
+        self._metadata.append(f"{number} = {text}")
+        return number
+
+    def named_metadata(self, line: str) -> None:
+        self._named.append(line)
+
+    def tbaa(self, name: str) -> str:
+        """The access tag of a kind of memory."""
+        tag = self._tbaa.get(name)
+        if tag is None:
+            root = self.metadata('!{!"M/s"}')
+            kind = self.metadata(f'!{{!"{name}", {root}, i64 0}}')
+            tag = self._tbaa[name] = self.metadata(f"!{{{kind}, {kind}, i64 0}}")
+        return tag
+
+    def text(self) -> str:
+        parts: Iterable[list[str]] = (
+            self.head,
+            self.types,
+            self.globals,
+            self.functions,
+            self._declarations,
+            list(_ATTRIBUTE_GROUPS),
+            self._named,
+            self._metadata,
+        )
+        return "\n".join("\n".join(part) for part in parts) + "\n"
+
+
+class Writer:
+    """The instructions of one function. `location` is put behind each of them."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.location = ""
+        self.block = "entry"
+        self.ended = False
+        self._lines: list[str] = []
+        self._allocas: list[str] = []
+        self._count = 0
+
+    def emit(self, instruction: str) -> None:
+        self.here()
+        self._lines.append(f"  {instruction}{self.location}")
+
+    def value(self, instruction: str) -> str:
+        """Emits an instruction and gives the register that holds its result."""
+        self._count += 1
+        register = f"%t{self._count}"
+        self.emit(f"{register} = {instruction}")
+        return register
+
+    def alloca(self, type: str) -> str:
+        """Memory of the function's frame."""
+        self._count += 1
+        register = f"%t{self._count}"
+        self._allocas.append(f"  {register} = alloca {type}")
+        return register
+
+    # Blocks
+
+    def here(self) -> str:
+        """The block that the next instruction goes to."""
+        if self.ended:
+            self.label(self.new_label())
+        return self.block
+
+    def new_label(self) -> str:
+        self._count += 1
+        return f"b{self._count}"
+
+    def label(self, label: str) -> None:
+        """Begins a block; what comes before it goes on into it."""
+        if not self.ended:
+            self.branch(label)
+        self._lines.append(f"{label}:")
+        self.block = label
+        self.ended = False
+
+    def branch(self, label: str) -> None:
+        self.emit(f"br label %{label}")
+        self.ended = True
+
+    def branch_if(self, condition: str, then: str, otherwise: str, metadata: str = "") -> None:
+        self.emit(f"br i1 {condition}, label %{then}, label %{otherwise}{metadata}")
+        self.ended = True
+
+    def unreachable(self) -> None:
+        self.emit("unreachable")
+        self.ended = True
+
+    def ret(self, value: str) -> None:
+        self.emit(f"ret {value}")
+        self.ended = True
+
+    def phi(self, type: str, *arms: tuple[str, str]) -> str:
+        """`arms` are pairs of a value and the block that it comes from."""
+        incoming = ", ".join(f"[ {value}, %{block} ]" for value, block in arms)
+        return self.value(f"phi {type} {incoming}")
+
+    @contextmanager
+    def when(self, condition: str, *, unlikely: bool = False) -> Iterator[None]:
+        """What is emitted inside happens only when the condition holds."""
+        then, after = self.new_label(), self.new_label()
+        weights = f", !prof {self.module.unlikely}" if unlikely else ""
+        self.branch_if(condition, then, after, weights)
+        self.label(then)
+        yield
+        self.label(after)
+
+    @contextmanager
+    def counted(self, count: str, first: str = "0") -> Iterator[str]:
+        """A loop from `first` to `count` - 1 (both i64, signed); gives the index."""
+        loop, after = self.new_label(), self.new_label()
+        self.branch_if(self.value(f"icmp slt i64 {first}, {count}"), loop, after)
+        before = self.block
+        self.label(loop)
+        self._count += 1
+        index, step = f"%t{self._count}", f"%n{self._count}"
+        hole = len(self._lines)
+        self._lines.append("")
+        yield index
+        self.emit(f"{step} = add nsw i64 {index}, 1")
+        self._lines[hole] = f"  {index} = phi i64 [ {first}, %{before} ], [ {step}, %{self.block} ]{self.location}"
+        self.branch_if(self.value(f"icmp slt i64 {step}, {count}"), loop, after)
+        self.label(after)
+
+    def finish(self, head: str) -> None:
+        """Ends the function and gives it to the module. `head` stands before its brace ("define … #0")."""
+        if not self.ended:
+            self.unreachable()
+        self.module.functions.append("\n".join([f"{head} {{", "entry:", *self._allocas, *self._lines, "}"]))

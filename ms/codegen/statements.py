@@ -1,0 +1,356 @@
+"""What statements become.
+
+Values and places are left to `expressions.py`. Which variables are dropped where stands in the tree.
+Invariants: an assignment evaluates the parts of its target, then the value, then makes the target's checks, then
+drops the old value and stores the new one; code behind a statement that does not end is emitted and reached by
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from ms.codegen import arithmetic, constants, expressions, memory, vectors
+from ms.codegen.frame import Frame, Jumps
+from ms.codegen.layout import register_type
+from ms.codegen.memory import Operand, register, view
+from ms.diagnostics import InternalError
+from ms.typed import (
+    Append,
+    Assign,
+    Block,
+    Break,
+    Continue,
+    Declare,
+    Evaluate,
+    For,
+    ForCompleted,
+    ForEach,
+    ForPairs,
+    ForRange,
+    If,
+    Passing,
+    Return,
+    Statement,
+    Switch,
+    Update,
+    Variable,
+    VariableKind,
+    While,
+)
+from ms.types import STRING, VOID, StructType, VectorType
+
+
+def block(f: Frame, s: Block) -> None:
+    for inner in s.statements:
+        statement(f, inner)
+    _drop_all(f, s.drops)
+
+
+def statement(f: Frame, s: Statement) -> None:
+    f.at(s.span)
+    match s:
+        case Block():
+            block(f, s)
+        case Declare():
+            expressions.put(f, s.value, f.slot(s.variable))
+        case Assign():
+            _assign(f, s)
+        case Update():
+            _update(f, s)
+        case Append():
+            _append(f, s)
+        case Evaluate():
+            expressions.look(f, s.expression)
+        case If():
+            _if(f, s)
+        case While():
+            _while(f, s)
+        case For():
+            _for(f, s)
+        case ForRange():
+            _for_range(f, s)
+        case ForEach():
+            _for_each(f, s)
+        case Switch():
+            _switch(f, s)
+        case Break():
+            _drop_all(f, s.drops)
+            f.w.branch(f.jumps[-1].after)
+        case Continue():
+            _continue(f, s)
+        case Return():
+            _return(f, s)
+        case ForPairs() | ForCompleted():
+            raise InternalError("maps and completed are not in this version", s.span)
+        case _:
+            assert_never(s)
+
+
+def _drop_all(f: Frame, variables: Iterable[Variable]) -> None:
+    """At the end of a block; nothing to do when control does not get there."""
+    if not f.w.ended:
+        for variable in variables:
+            f.drop(variable)
+
+
+def _assign(f: Frame, s: Assign) -> None:
+    parts = expressions.parts_of(f, s.target)
+    value = expressions.take(f, s.value)
+    address = expressions.reach(f, s.target, parts)
+    f.at(s.span)
+    f.unit.glue.drop(f.w, s.target.type, address)
+    f.store(s.target.type, value, address)
+
+
+def _update(f: Frame, s: Update) -> None:
+    type = s.target.type
+    parts = expressions.parts_of(f, s.target)
+    if isinstance(type, VectorType):
+        right = expressions.look_or_take(f, s.value)
+        address = expressions.reach(f, s.target, parts)
+        f.at(s.span)
+        vectors.append_all(f, type, address, right)
+        return
+    operand = expressions.value(f, s.value)
+    address = expressions.reach(f, s.target, parts)
+    f.at(s.span)
+    before = arithmetic.convert(f, memory.load_register(f.w, type, address), type, s.operand_type)
+    after = arithmetic.binary(f, s.operator, s.operand_type, before, operand, s.value.type)
+    f.store(type, arithmetic.convert(f, after, s.operand_type, type), address)
+
+
+def _append(f: Frame, s: Append) -> None:
+    assert isinstance(s.target.type, VectorType)
+    parts = expressions.parts_of(f, s.target)
+    value: Operand
+    if s.whole:
+        value = expressions.look_or_take(f, s.value)
+    else:
+        # The vector may be given another block, and the value may lie in the old one.
+        value = f.snapshot(s.value.type, expressions.take(f, s.value))
+    address = expressions.reach(f, s.target, parts)
+    f.at(s.span)
+    if s.whole:
+        vectors.append_all(f, s.target.type, address, value)
+    else:
+        vectors.append(f, s.target.type, address, value)
+
+
+def _return(f: Frame, s: Return) -> None:
+    if s.is_tail_job:
+        raise InternalError("tail jobs are not in this version", s.span)
+    result: Operand = ""
+    if s.value is not None:
+        if f.result is not None:
+            expressions.put(f, s.value, f.result)
+        else:
+            result = expressions.take(f, s.value)
+    f.at(s.span)
+    for variable in s.drops:
+        f.drop(variable)
+    end_function(f, result)
+
+
+def end_function(f: Frame, result: Operand) -> None:
+    """Gives the references back to their places, and control and the result to the caller."""
+    for type, local, place in f.references:
+        f.store(type, memory.load(f.w, type, local), place)
+    type = f.function.ref.result
+    if type is VOID or f.result is not None:
+        f.w.ret("void")
+    elif isinstance(type, VectorType):
+        f.w.ret(f"{register_type(type)} {memory.returning(f.w, memory.vector(result))}")
+    else:
+        f.w.ret(f"{register_type(type)} {register(result)}")
+
+
+# Branches
+
+
+def _if(f: Frame, s: If) -> None:
+    w = f.w
+    condition = expressions.value(f, s.condition)
+    then, after = w.new_label(), w.new_label()
+    otherwise = w.new_label() if s.otherwise is not None else after
+    w.branch_if(condition, then, otherwise)
+    w.label(then)
+    block(f, s.then)
+    if s.otherwise is not None:
+        if not w.ended:
+            w.branch(after)
+        w.label(otherwise)
+        block(f, s.otherwise)
+    w.label(after)
+
+
+def _switch(f: Frame, s: Switch) -> None:
+    w = f.w
+    for variable in s.drops:
+        f.zero(variable.type, f.slot(variable))
+    subject = expressions.look(f, s.subject)
+    f.at(s.span)
+    after = w.new_label()
+    labels = [w.new_label() for _ in s.cases]
+    default = next((label for case, label in zip(s.cases, labels, strict=True) if not case.values), after)
+    if s.subject.type == STRING:
+        _string_cases(f, s, subject, labels, default)
+    else:
+        _number_cases(f, s, register(subject), labels, default)
+    again = f.jumps[-1].again if f.jumps else None
+    f.jumps.append(Jumps(after, again))
+    for case, label in zip(s.cases, labels, strict=True):
+        w.label(label)
+        block(f, case.body)
+        if not w.ended:
+            w.branch(after)
+    f.jumps.pop()
+    w.label(after)
+    f.at(s.span)
+    _drop_all(f, s.drops)
+
+
+def _number_cases(f: Frame, s: Switch, subject: str, labels: list[str], default: str) -> None:
+    type = register_type(s.subject.type)
+    arms = [
+        f"{type} {constants.scalar(value)}, label %{label}"
+        for case, label in zip(s.cases, labels, strict=True)
+        for value in case.values
+    ]
+    f.w.emit(f"switch {type} {subject}, label %{default} [ {' '.join(arms)} ]")
+    f.w.ended = True
+
+
+def _string_cases(f: Frame, s: Switch, subject: Operand, labels: list[str], default: str) -> None:
+    for case, label in zip(s.cases, labels, strict=True):
+        for value in case.values:
+            literal = f.unit.constants.view(value)
+            following = f.w.new_label()
+            equal = f.unit.glue.equal(f.w, STRING, view(subject), literal)
+            f.w.branch_if(equal, label, following)
+            f.w.label(following)
+    f.w.branch(default)
+
+
+# Loops
+
+
+def _continue(f: Frame, s: Continue) -> None:
+    _drop_all(f, s.drops)
+    again = f.jumps[-1].again
+    if again is None:
+        raise InternalError("continue outside of a loop", s.span)
+    f.w.branch(again)
+
+
+def _body(f: Frame, body: Block, after: str, again: str) -> None:
+    """The body of a loop, which goes on at `again`."""
+    f.jumps.append(Jumps(after, again))
+    block(f, body)
+    f.jumps.pop()
+    if not f.w.ended:
+        f.w.branch(again)
+
+
+def _while(f: Frame, s: While) -> None:
+    w = f.w
+    head, body, after = w.new_label(), w.new_label(), w.new_label()
+    w.label(head)
+    w.branch_if(expressions.value(f, s.condition), body, after)
+    w.label(body)
+    _body(f, s.body, after, head)
+    w.label(after)
+
+
+def _for(f: Frame, s: For) -> None:
+    w = f.w
+    for inner in s.init:
+        statement(f, inner)
+    head, body, step, after = w.new_label(), w.new_label(), w.new_label(), w.new_label()
+    w.label(head)
+    if s.condition is None:
+        w.branch(body)
+    else:
+        w.branch_if(expressions.value(f, s.condition), body, after)
+    w.label(body)
+    _body(f, s.body, after, step)
+    w.label(step)
+    for inner in s.step:
+        statement(f, inner)
+    w.branch(head)
+    w.label(after)
+    _drop_all(f, s.drops)
+
+
+def _for_range(f: Frame, s: ForRange) -> None:
+    """The counter is not the variable, so changing the variable does not change the number of rounds."""
+    w = f.w
+    low = expressions.value(f, s.low)
+    high = expressions.value(f, s.high)
+    f.at(s.span)
+    type = register_type(s.variable.type)
+    body, again, after = w.new_label(), w.new_label(), w.new_label()
+    counter = w.alloca(type)
+    w.emit(f"store {type} {low}, ptr {counter}")
+    w.branch_if(arithmetic.compare(f, "<", s.variable.type, low, high), body, after)
+    w.label(body)
+    f.store(s.variable.type, w.value(f"load {type}, ptr {counter}"), f.slot(s.variable))
+    _body(f, s.body, after, again)
+    w.label(again)
+    f.at(s.span)
+    # The counter is below `high`, so one more does not wrap.
+    following = w.value(f"add nsw {type} {w.value(f'load {type}, ptr {counter}')}, 1")
+    w.emit(f"store {type} {following}, ptr {counter}")
+    w.branch_if(arithmetic.compare(f, "<", s.variable.type, following, high), body, after)
+    w.label(after)
+
+
+def _for_each(f: Frame, s: ForEach) -> None:
+    w = f.w
+    assert isinstance(s.sequence.type, VectorType)
+    for variable in s.drops:
+        if variable.kind is VariableKind.HIDDEN:
+            f.zero(variable.type, f.slot(variable))
+    data, count = view(expressions.look(f, s.sequence))
+    f.at(s.span)
+    body, again, after = w.new_label(), w.new_label(), w.new_label()
+    end = memory.wide(w, count)
+    counter = w.alloca("i64")
+    w.emit(f"store i64 0, ptr {counter}")
+    w.branch_if(w.value(f"icmp ne i64 {end}, 0"), body, after)
+    w.label(body)
+    element = s.sequence.type.element
+    _bind_element(f, s, memory.element(w, element, data, w.value(f"load i64, ptr {counter}")))
+    _body(f, s.body, after, again)
+    w.label(again)
+    f.at(s.span)
+    following = w.value(f"add nuw nsw i64 {w.value(f'load i64, ptr {counter}')}, 1")
+    w.emit(f"store i64 {following}, ptr {counter}")
+    w.branch_if(w.value(f"icmp ult i64 {following}, {end}"), body, after)
+    w.label(after)
+    _drop_all(f, s.drops)
+
+
+def _bind_element(f: Frame, s: ForEach, address: str) -> None:
+    """Makes the loop's variable of the element at an address."""
+    w = f.w
+    assert isinstance(s.sequence.type, VectorType)
+    element, variable = s.sequence.type.element, s.variable
+    if element != variable.type:
+        value = memory.load_register(w, element, address)
+        f.store(variable.type, arithmetic.convert(f, value, element, variable.type), f.slot(variable))
+    elif not f.owns(element):
+        f.store(element, memory.load(w, element, address), f.slot(variable))
+    elif s.passing is Passing.BORROWED:
+        if isinstance(element, VectorType):
+            f.views[variable] = memory.load_view(w, address)
+        elif isinstance(element, StructType):
+            f.slots[variable] = address
+        else:
+            f.store(element, memory.load(w, element, address), f.slot(variable))
+    elif s.takes:
+        f.store(element, memory.load(w, element, address), f.slot(variable))
+        f.zero(element, address)
+    else:
+        f.store(element, f.unit.glue.copy(w, element, memory.load(w, element, address)), f.slot(variable))

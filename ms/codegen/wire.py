@@ -1,0 +1,313 @@
+"""Values on the wire: for each type its encoded size, an encoder and a decoder; for each job its entries.
+
+The encoding is that of docs/protocol.md: each value in turn, numbers little-endian, a vector its count and then its
+elements (scalars as one block), no padding, no tags. Jobs, frames and limits are the runtime's.
+Invariants: encoding writes exactly as many bytes as `size` said; decoding looks at no byte beyond the reader's end,
+and a value whose decoding failed can be dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ms.codegen import calls, layout, memory
+from ms.codegen.abi import Kind
+from ms.codegen.emitter import NOINLINE, NOMERGE_NOINLINE, PLAIN, Writer
+from ms.codegen.glue import Glue
+from ms.codegen.memory import Operand, View, register, view
+from ms.diagnostics import InternalError
+from ms.typed import Function, Passing
+from ms.types import BOOL, VOID, JobType, MapType, Scalar, StructType, Type, VectorType
+
+COUNT_SIZE = 4
+
+
+class Wire:
+    """The serialisers of one module."""
+
+    def __init__(self, glue: Glue) -> None:
+        self.glue = glue
+        self.shapes = glue.shapes
+
+    # Size
+
+    def size(self, w: Writer, type: Type, value: Operand) -> str:
+        """The encoded size of a value (i64)."""
+        fixed = self.fixed_size(type)
+        if fixed is not None:
+            return str(fixed)
+        match type:
+            case VectorType(element):
+                data, count = view(value)
+                each = self.fixed_size(element)
+                if each is not None:
+                    return memory.add(w, memory.times(w, memory.wide(w, count), each), str(COUNT_SIZE))
+                return w.value(f"call fastcc i64 {self._size_vector(type)}(ptr {data}, i32 {count})")
+            case StructType():
+                return w.value(f"call fastcc i64 {self._size_struct(type)}(ptr {register(value)})")
+            case _:
+                raise _no_encoding(type)
+
+    def fixed_size(self, type: Type) -> int | None:
+        """The encoded size when it is the same for all values."""
+        match type:
+            case Scalar():
+                return self.shapes.size(type)
+            case StructType():
+                total = 0
+                for part in self.shapes.fields(type):
+                    size = None if self.shapes.owns(part) else self.fixed_size(part)
+                    if size is None:
+                        return None
+                    total += size
+                return max(total, 1)
+            case _:
+                return None
+
+    def _size_vector(self, type: VectorType) -> str:
+        with self.glue.function("size", type, "i64", "ptr %data, i32 %count", NOINLINE) as (name, w):
+            if w:
+                sum_at = w.alloca("i64")
+                w.emit(f"store i64 {COUNT_SIZE}, ptr {sum_at}")
+                with w.counted(memory.wide(w, "%count")) as index:
+                    at = memory.element(w, type.element, "%data", index)
+                    size = self.size(w, type.element, memory.load(w, type.element, at))
+                    before = w.value(f"load i64, ptr {sum_at}")
+                    w.emit(f"store i64 {memory.add(w, before, size)}, ptr {sum_at}")
+                w.ret(f"i64 {w.value(f'load i64, ptr {sum_at}')}")
+        return name
+
+    def _size_struct(self, type: StructType) -> str:
+        with self.glue.function("size", type, "i64", "ptr %v") as (name, w):
+            if w:
+                total = "0"
+                for index, part in enumerate(self.shapes.fields(type)):
+                    fixed = self.fixed_size(part)
+                    value = "" if fixed is not None else memory.load(w, part, memory.field(w, type, "%v", index))
+                    total = memory.add(w, total, self.size(w, part, value))
+                w.ret(f"i64 {total}")
+        return name
+
+    # Encoding
+
+    def put(self, w: Writer, type: Type, value: Operand, at: str) -> str:
+        """Encodes a value to `at`; gives the address behind it."""
+        match type:
+            case Scalar():
+                kept = register(value) if type is not BOOL else w.value(f"zext i1 {register(value)} to i8")
+                w.emit(f"store {layout.memory_type(type)} {kept}, ptr {at}, align 1")
+                return memory.offset(w, at, self.shapes.size(type))
+            case VectorType(element) if layout.is_block(element):
+                data, count = view(value)
+                after = self._put_count(w, count, at)
+                size = memory.times(w, memory.wide(w, count), self.shapes.size(element))
+                memory.copy_bytes(w, after, data, size)
+                return w.value(f"getelementptr inbounds i8, ptr {after}, i64 {size}")
+            case VectorType():
+                data, count = view(value)
+                return w.value(f"call fastcc ptr {self._put_vector(type)}(ptr {data}, i32 {count}, ptr {at})")
+            case StructType():
+                return w.value(f"call fastcc ptr {self._put_struct(type)}(ptr {register(value)}, ptr {at})")
+            case _:
+                raise _no_encoding(type)
+
+    def _put_count(self, w: Writer, count: str, at: str) -> str:
+        w.emit(f"store i32 {count}, ptr {at}, align 1")
+        return memory.offset(w, at, COUNT_SIZE)
+
+    def _put_vector(self, type: VectorType) -> str:
+        with self.glue.function("put", type, "ptr", "ptr %data, i32 %count, ptr %at", NOINLINE) as (name, w):
+            if w:
+                cursor = w.alloca("ptr")
+                w.emit(f"store ptr {self._put_count(w, '%count', '%at')}, ptr {cursor}")
+                with w.counted(memory.wide(w, "%count")) as index:
+                    value = memory.load(w, type.element, memory.element(w, type.element, "%data", index))
+                    after = self.put(w, type.element, value, w.value(f"load ptr, ptr {cursor}"))
+                    w.emit(f"store ptr {after}, ptr {cursor}")
+                w.ret(f"ptr {w.value(f'load ptr, ptr {cursor}')}")
+        return name
+
+    def _put_struct(self, type: StructType) -> str:
+        with self.glue.function("put", type, "ptr", "ptr %v, ptr %at") as (name, w):
+            if w:
+                at = "%at"
+                fields = self.shapes.fields(type)
+                for index, part in enumerate(fields):
+                    at = self.put(w, part, memory.load(w, part, memory.field(w, type, "%v", index)), at)
+                if not fields:
+                    w.emit("store i8 0, ptr %at, align 1")
+                    at = memory.offset(w, at, 1)
+                w.ret(f"ptr {at}")
+        return name
+
+    # Decoding
+
+    def get(self, w: Writer, type: Type, reader: str, address: str) -> str:
+        """Decodes a value from the reader at `reader` to `address`, where zero is; gives an i1: whether that
+        went well."""
+        match type:
+            case VectorType(element) if layout.is_block(element):
+                return memory.call_register(w, "ms_read_block", [reader, str(self.shapes.size(element)), address])
+            case Scalar():
+                return w.value(f"call fastcc i1 {self._get_scalar(type)}(ptr {reader}, ptr {address})")
+            case VectorType():
+                return w.value(f"call fastcc i1 {self._get_vector(type)}(ptr {reader}, ptr {address})")
+            case StructType():
+                return w.value(f"call fastcc i1 {self._get_struct(type)}(ptr {reader}, ptr {address})")
+            case _:
+                raise _no_encoding(type)
+
+    def _fail_unless(self, w: Writer, condition: str) -> None:
+        with w.when(w.value(f"xor i1 {condition}, true"), unlikely=True):
+            w.ret("i1 false")
+
+    def _get_scalar(self, type: Scalar) -> str:
+        with self.glue.function("get", type, "i1", "ptr %reader, ptr %to") as (name, w):
+            if w:
+                at = self._skip(w, self.shapes.size(type))
+                memory_type = layout.memory_type(type)
+                value = w.value(f"load {memory_type}, ptr {at}, align 1")
+                if type is BOOL:
+                    self._fail_unless(w, w.value(f"icmp ult i8 {value}, 2"))
+                    value = w.value(f"trunc i8 {value} to i1")
+                memory.store(w, self.shapes, type, value, "%to")
+                w.ret("i1 true")
+        return name
+
+    def _skip(self, w: Writer, size: int) -> str:
+        """The address of the next `size` bytes of %reader, which goes on behind them; the function ends when
+        they are not there."""
+        at = w.value("load ptr, ptr %reader")
+        end = w.value(f"load ptr, ptr {memory.offset(w, '%reader', 8)}")
+        left = w.value(f"sub i64 {w.value(f'ptrtoint ptr {end} to i64')}, {w.value(f'ptrtoint ptr {at} to i64')}")
+        self._fail_unless(w, w.value(f"icmp uge i64 {left}, {size}"))
+        w.emit(f"store ptr {memory.offset(w, at, size)}, ptr %reader")
+        return at
+
+    def _get_vector(self, type: VectorType) -> str:
+        element = type.element
+        with self.glue.function("get", type, "i1", "ptr %reader, ptr %to", NOINLINE) as (name, w):
+            if w:
+                count_at = w.alloca("i32")
+                minimum = str(self.shapes.shape(element).encoded_minimum)
+                self._fail_unless(w, memory.call_register(w, "ms_read_count", ["%reader", minimum, count_at]))
+                count = memory.wide(w, w.value(f"load i32, ptr {count_at}"))
+                size = str(self.shapes.size(element))
+                made = memory.call_vector(w, "ms_vector_zero", [count, size])
+                memory.store(w, self.shapes, type, made, "%to")
+                with w.counted(count) as index:
+                    at = memory.element(w, element, made.data, index)
+                    self._fail_unless(w, self.get(w, element, "%reader", at))
+                w.ret("i1 true")
+        return name
+
+    def _get_struct(self, type: StructType) -> str:
+        with self.glue.function("get", type, "i1", "ptr %reader, ptr %to") as (name, w):
+            if w:
+                fields = self.shapes.fields(type)
+                for index, part in enumerate(fields):
+                    self._fail_unless(w, self.get(w, part, "%reader", memory.field(w, type, "%to", index)))
+                if not fields:
+                    self._skip(w, 1)
+                w.ret("i1 true")
+        return name
+
+    # Calls from afar
+
+    def remote(self, w: Writer, function: Function, values: Sequence[Operand]) -> str:
+        """Starts a job with these arguments; its handle."""
+        types = function.ref.parameter_types
+        size = "0"
+        for type, value in zip(types, values, strict=True):
+            size = memory.add(w, size, self.size(w, type, value))
+        at_pointer = w.alloca("ptr")
+        handle = memory.call_register(w, "ms_remote_new", [str(function.ref.ordinal), size, at_pointer])
+        if types:
+            at = w.value(f"load ptr, ptr {at_pointer}")
+            for type, value in zip(types, values, strict=True):
+                at = self.put(w, type, value, at)
+        memory.call(w, "ms_remote_start", [handle])
+        return handle
+
+    def result(self, w: Writer, type: Type, handle: str, address: str) -> None:
+        """Waits for a job and decodes its result to `address`; nothing for void."""
+        got = w.value(memory.call_text(w, "ms_job_get", [handle]))
+        if type is VOID:
+            return
+        reader = w.alloca(Kind.READER.value)
+        for word in range(2):
+            part = w.value(f"extractvalue {Kind.READER.value} {got}, {word}")
+            w.emit(f"store ptr {part}, ptr {memory.offset(w, reader, 8 * word)}")
+        if self.shapes.owns(type):
+            memory.zero(w, self.shapes, type, address)
+        good = w.value(f"and i1 {self.get(w, type, reader, address)}, {self._at_end(w, reader)}")
+        with w.when(w.value(f"xor i1 {good}, true"), unlikely=True):
+            message = b"bad result"
+            memory.call(w, "ms_fail", [View(w.module.bytes_constant(message), str(len(message)))])
+
+    @staticmethod
+    def _at_end(w: Writer, reader: str) -> str:
+        at = w.value(f"load ptr, ptr {reader}")
+        return w.value(f"icmp eq ptr {at}, {w.value(f'load ptr, ptr {memory.offset(w, reader, 8)}')}")
+
+    def entry_run(self, function: Function) -> str:
+        """The job's `run` entry."""
+        w = Writer(self.glue.module)
+        places = self._decode_arguments(w, function)
+        arguments: list[Operand] = []
+        for (variable, _), place in zip(calls.passed(function), places, strict=True):
+            arguments.append(memory.load(w, variable.type, place))
+        # The entry has no place in the source, so the job must not be inlined into it: its lines would have no
+        # function.
+        result = calls.call(w, self.shapes, function, arguments, attributes=NOMERGE_NOINLINE)
+        type = function.ref.result
+        if type is not VOID:
+            at = memory.call_register(w, "ms_result_reserve", ["%result", self.size(w, type, result)])
+            self.put(w, type, result, at)
+            self.glue.drop_value(w, type, result)
+        for (variable, passing), place in zip(calls.passed(function), places, strict=True):
+            if passing is Passing.BORROWED:
+                self.glue.drop(w, variable.type, place)
+        w.ret("i1 true")
+        return self._finish_entry(w, function, "run", "ptr %reader, ptr %result")
+
+    def entry_describe(self, function: Function) -> str:
+        """The job's `describe` entry."""
+        w = Writer(self.glue.module)
+        places = self._decode_arguments(w, function)
+        for index, (variable, place) in enumerate(zip(function.parameters, places, strict=True)):
+            if index:
+                self.glue.text_bytes(w, "%text", b", ")
+            self.glue.text(w, variable.type, memory.load(w, variable.type, place), "%text", inside=True)
+        for variable, place in zip(function.parameters, places, strict=True):
+            self.glue.drop(w, variable.type, place)
+        w.ret("i1 true")
+        return self._finish_entry(w, function, "describe", "ptr %reader, ptr %text")
+
+    def _decode_arguments(self, w: Writer, function: Function) -> list[str]:
+        """Where each argument lies; the entry ends with false, and nothing left over, when they are not what
+        %reader holds."""
+        places = [w.alloca(layout.memory_type(variable.type)) for variable in function.parameters]
+        for variable, place in zip(function.parameters, places, strict=True):
+            memory.zero(w, self.shapes, variable.type, place)
+        bad, good = w.new_label(), w.new_label()
+        for variable, place in zip(function.parameters, places, strict=True):
+            following = w.new_label()
+            w.branch_if(self.get(w, variable.type, "%reader", place), following, bad)
+            w.label(following)
+        w.branch_if(self._at_end(w, "%reader"), good, bad)
+        w.label(bad)
+        for variable, place in zip(function.parameters, places, strict=True):
+            self.glue.drop(w, variable.type, place)
+        w.ret("i1 false")
+        w.label(good)
+        return places
+
+    def _finish_entry(self, w: Writer, function: Function, sort: str, parameters: str) -> str:
+        name = f'@"{sort}.{function.ref.name}"'
+        w.finish(f"define internal zeroext i1 {name}({parameters}) {PLAIN}")
+        return name
+
+
+def _no_encoding(type: JobType | MapType | Type) -> InternalError:
+    return InternalError(f"{type} is not encoded in this version")
