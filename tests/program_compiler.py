@@ -1,25 +1,27 @@
-"""Compiles one program for `run_programs.py` and gives its diagnostics as (line, code, message).
+"""Compiles one program for `run_programs.py`, in this process, and gives its diagnostics as (line, code, message).
 
-What they should be is left to the caller. Always holds: diagnostics that are not understood are never lost silently, because the
-compiler's exit status is given too.
+What they should be is left to the caller; the command line is tested elsewhere. Always holds: the programs exist exactly
+when `status` is 0 and they were asked for.
 """
 
 from __future__ import annotations
 
-import re
-import subprocess
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-_REPOSITORY = Path(__file__).resolve().parent.parent
-_HEAD = re.compile(r"^(?:error|warning)\[([EW][0-9]{4})\]: (.*)$", re.MULTILINE)
-_PLACE = re.compile(r"^ *--> .*?:([0-9]+):([0-9]+)$", re.MULTILINE)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from ms import driver
+from ms.diagnostics import Diagnostics, InternalError, ProgramError, Severity
+from ms.source import SourceFile
+from ms.toolchain import ToolchainError
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The two programs (which exist only when it went well), the exit status and what was said."""
+    """The two programs, the exit status that msc would have, what was said, and for a crash its story."""
 
     master: Path
     slave: Path
@@ -28,29 +30,26 @@ class Compiled:
     text: str
 
 
-def _parse(text: str) -> tuple[tuple[int, str, str], ...]:
-    found = []
-    heads = list(_HEAD.finditer(text))
-    for index, head in enumerate(heads):
-        end = heads[index + 1].start() if index + 1 < len(heads) else len(text)
-        place = _PLACE.search(text, head.end(), end)
-        found.append((int(place.group(1)) if place else 0, head.group(1), head.group(2)))
-    return tuple(found)
-
-
-def compile_program(path: Path, out: Path, sanitize: bool = False) -> Compiled:
-    command = [sys.executable, "-m", "ms", path.name, "-o", str(out), *(["--sanitize"] if sanitize else [])]
-    environment_path = str(_REPOSITORY)
-    result = subprocess.run(
-        command, cwd=path.parent, capture_output=True, text=True, errors="replace",
-        env={**_environment(), "PYTHONPATH": environment_path}, check=False,
-    )  # fmt: skip
-    text = result.stdout + result.stderr
+def compile_program(path: Path, out: Path, sanitize: bool = False, check_only: bool = False) -> Compiled:
+    source = SourceFile(path.name, path.read_bytes())
+    options = driver.Options(sanitize=sanitize)
+    diagnostics = Diagnostics()
+    status, text = 0, ""
+    try:
+        if check_only:
+            driver.check_only(source, options, diagnostics)
+        else:
+            driver.install(driver.build(source, options, diagnostics), out)
+    except ProgramError:
+        status = 1
+    except ToolchainError as error:
+        status, text = 2, str(error)
+    except InternalError as error:
+        status, text = 70, f"{error} at {error.span}\n{traceback.format_exc()}"
+    except Exception:
+        status, text = 70, "".join(traceback.format_exc().splitlines(keepends=True)[-6:])
+    found = tuple(
+        (item.span.line, item.code, item.message) for item in diagnostics.items if item.severity is not Severity.NOTE
+    )
     master, slave = out.with_name(out.name + "-master"), out.with_name(out.name + "-slave")
-    return Compiled(master, slave, result.returncode, _parse(text), text)
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "NO_COLOR": "1"}
+    return Compiled(master, slave, status, found, text)

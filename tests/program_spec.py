@@ -1,7 +1,7 @@
 """What a program of `ms_programs/` says about itself: its kind, its directives and what it expects.
 
-The words are explained in `ms_programs/README.md`. Running the program and comparing are left to `run_programs.py`. Always holds:
-a program whose directives cannot be understood is a `SpecError`, never a program that passes.
+The words are explained in `ms_programs/README.md`. Running the program and comparing are left to `run_programs.py`.
+Always holds: a program whose directives cannot be understood is a `SpecError`, never a program that passes.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python tests/run_programs.py [-k PATTERN] [-j 2] [--sanitize] [--valgrind] [names…]
 
-A test-program runs twice, serially (`--local`) and on real slaves, and must do the same both times. What programs say is read by
-`program_spec.py`; `test_programs.py` is the face for pytest. Always holds: every process started here has ended when `run_program`
-returns, and every run has a directory and a socket of its own.
+A test-program runs twice, serially (`--local`) and on real slaves, and must do the same both times. What programs say
+is read by `program_spec.py`; `test_programs.py` is the face for pytest. Always holds: every process started here has ended
+when `run_program` returns, and every run has a directory and a socket of its own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended. `trouble` says what went wrong around the master: a slave that crashed or did not go, a time-out."""
+    """How a run ended. `trouble`: what went wrong around the master, a slave that crashed or did not go, a time-out."""
 
     output: bytes
     errors: bytes
@@ -100,11 +100,12 @@ def _clean(text: bytes, stem: str) -> bytes:
     return re.sub(rb"(?m)^" + re.escape(stem.encode()) + rb"-(?:master|slave): .*\n", b"", text)
 
 
-def _environment(spec: Spec) -> dict[str, str]:
+def environment_of(more: dict[str, str]) -> dict[str, str]:
+    """What programs see: nothing of ours that would change them, and a check that they give back all memory."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MS_")}
     environment["MS_HEAP_CHECK"] = "1"
     environment.setdefault("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0")
-    environment.update(spec.environment)
+    environment.update(more)
     return environment
 
 
@@ -163,20 +164,24 @@ def _run(
     work.mkdir()
     for name, content in spec.files.items():
         (work / name).write_bytes(content)
-    environment = _environment(spec)
+    environment = environment_of(spec.environment)
+    limit = _limit(spec)
     slave_log = directory / "slaves.log"
 
     def start_slave() -> subprocess.Popen[bytes]:
         command = [*_command(compiled.slave, options), arguments[1], "-j", str(spec.slots)]
         with slave_log.open("ab") as log:
-            return subprocess.Popen(command, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            return subprocess.Popen(
+                command, cwd=work, env=environment, preexec_fn=limit,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
 
     words = ["--", *spec.words] if spec.words else []
     time_s = spec.time_s * (VALGRIND_SLOWNESS if options.valgrind else 1)
     slaves: Slaves | None = None
     master = subprocess.Popen(
         [*_command(compiled.master, options), *arguments, *words],
-        cwd=work, env=environment, preexec_fn=None if options.valgrind else _limit(spec),
+        cwd=work, env=environment, preexec_fn=limit,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -273,6 +278,11 @@ def _private_directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _is_too_large(spec: Spec, options: Options) -> bool:
+    """The sanitizers and valgrind need address space of their own: a program with a memory limit is only compiled."""
+    return spec.memory_size > 0 and (options.sanitize or options.valgrind)
+
+
 def run_program(path: Path, options: Options = Options()) -> list[str]:
     """All complaints about one program; none when it is as it says."""
     try:
@@ -280,9 +290,9 @@ def run_program(path: Path, options: Options = Options()) -> list[str]:
     except SpecError as error:
         return [f"the program's directives: {error}"]
     with _private_directory() as directory:
-        compiled = compile_program(path, directory / path.stem, sanitize=options.sanitize)
+        compiled = compile_program(path, directory / path.stem, options.sanitize, check_only=spec.kind == "fail")
         complaints = check_diagnostics(spec, compiled)
-        if spec.kind == "fail" or not compiled.master.exists():
+        if spec.kind == "fail" or compiled.status != 0 or _is_too_large(spec, options):
             return complaints
         modes = {"local": run_local, "slaves": run_on_slaves}
         for mode, run in modes.items():
@@ -312,7 +322,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="programs to run, all when none is named")
     parser.add_argument("-k", metavar="PATTERN", help="only those whose name matches")
     parser.add_argument("-j", type=int, default=2, metavar="N", help="how many at once")
-    parser.add_argument("--sanitize", action="store_true", help="compile with the address and undefined-behaviour sanitizers")
+    parser.add_argument("--sanitize", action="store_true", help="with the address and undefined-behaviour sanitizers")
     parser.add_argument("--valgrind", action="store_true", help="run masters and slaves under valgrind")
     arguments = parser.parse_args()
     if arguments.valgrind and shutil.which("valgrind") is None:

@@ -1,0 +1,156 @@
+"""kill -9 of slaves while distributed programs run: it never changes an output, and costs a job three attempts at most.
+
+The moments are drawn from a seed, so a failure can be run again (MS_KILL_SEED). Always holds: a killed slave is
+replaced, so that a program can end; no test says how long anything takes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from program_compiler import Compiled, compile_program
+from program_spec import read_spec
+from run_programs import Slaves, environment_of
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = (
+    "test-remote-many-ints",
+    "test-remote-large",
+    "test-remote-sort",
+    "test-remote-kill-slave",
+    "test-queue-simulation",
+)
+ROUNDS = 50
+TIME_S = 120.0
+# A job that is lost three times has failed for good. Random kills may hit one job more often, so the limit goes up.
+LOST_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    compiled: Compiled
+    output: bytes
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
+    """Each program compiled once, with the output that it must have."""
+    directory = tmp_path_factory.mktemp("kill")
+    programs = {}
+    for name in PROGRAMS:
+        spec = read_spec(HERE / "ms_programs" / f"{name}.ms")
+        compiled = compile_program(spec.path, directory / name)
+        assert compiled.status == 0, compiled.text
+        assert spec.output is not None
+        programs[name] = Built(compiled, spec.output)
+    return programs
+
+
+class Run:
+    """A master with slaves, on a socket of its own."""
+
+    def __init__(self, compiled: Compiled, directory: Path, slave_count: int, options: list[str]) -> None:
+        address = f"unix:{directory / 's'}"
+        environment = environment_of({})
+        self.master = subprocess.Popen(
+            [str(compiled.master), "--listen", address, "--quiet", *options],
+            cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+        def start() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                [str(compiled.slave), address, "-j", "1"], cwd=directory, env=environment, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+
+        self.slaves = Slaves(start, slave_count)
+
+    def close(self) -> list[str]:
+        """Ends what is left; the complaints about slaves."""
+        if self.master.poll() is None:
+            self.master.kill()
+        self.master.wait()
+        return self.slaves.finish(10.0)
+
+
+@pytest.fixture
+def short_directory() -> Iterator[Path]:
+    """A socket's path has to be short."""
+    import shutil
+    import tempfile
+
+    path = Path(tempfile.mkdtemp(prefix="ms-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _kill_until(ended: threading.Event, slaves: Slaves, moments: random.Random, count: int) -> None:
+    for _ in range(count):
+        if ended.wait(moments.uniform(0.0, 0.08)):
+            return
+        slaves.replace(moments.randrange(len(slaves.running)))
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_killing_slaves_changes_nothing(number: int, built: dict[str, Built], short_directory: Path) -> None:
+    seed = int(os.environ.get("MS_KILL_SEED", "1")) * 1000 + number
+    moments = random.Random(seed)
+    program = built[PROGRAMS[number % len(PROGRAMS)]]
+    run = Run(program.compiled, short_directory, moments.randint(1, 3), ["--lost-max", str(LOST_MAX)])
+    ended = threading.Event()
+    killer = threading.Thread(target=_kill_until, args=(ended, run.slaves, moments, moments.randint(1, 6)))
+    killer.start()
+    try:
+        output, errors = run.master.communicate(timeout=TIME_S)
+    finally:
+        ended.set()
+        killer.join()
+        complaints = run.close()
+    assert (output, errors, run.master.returncode) == (program.output, b"", 0), f"seed {seed}"
+    assert not complaints, f"seed {seed}: {complaints}"
+
+
+LOST = """
+job int deadly(int n) {
+    print("began");
+    long k = n;
+    while (true) k++;
+}
+job int harmless(int n) { return n * n; }
+master {
+    vector<job<int>> others;
+    job<int> j = remote deadly(1);
+    print(wait(j), error(j));
+    for (int i in 0..5) others :: remote harmless(i);
+    print(get(others));
+}
+"""
+
+
+def test_a_job_that_loses_three_slaves_has_failed(tmp_path: Path, short_directory: Path) -> None:
+    """The slave is killed as soon as it says that the job has begun, three times."""
+    path = tmp_path / "lost.ms"
+    path.write_text(LOST)
+    compiled = compile_program(path, tmp_path / "lost")
+    assert compiled.status == 0, (compiled.text, compiled.diagnostics)
+    run = Run(compiled, short_directory, 1, [])
+    try:
+        assert run.master.stdout is not None
+        lines = []
+        for line in run.master.stdout:
+            lines.append(line)
+            if line == b"began\n":
+                run.slaves.replace(0)
+        status = run.master.wait(TIME_S)
+    finally:
+        complaints = run.close()
+    assert lines == [b"began\n"] * 3 + [b"failed lost 3 slaves\n", b"[0, 1, 4, 9, 16]\n"]
+    assert status == 0
+    assert not complaints
