@@ -1,9 +1,10 @@
 """The one table of built-in functions.
 
-The checker, the code generator, the reference and the tests all read it. A row gives the name, what the arguments and the result
-are, how each argument is passed, whether the call is pure, what the runtime calls it, and one line of help. How a row is
-checked when its types depend on the arguments' is told by the pattern words below; `checker/calls.py` interprets them, and
-`codegen/builtins.py` has one generator for each `symbol` that is not a plain runtime function.
+The checker, the code generator, the reference and the tests all read it. A row gives the name, what the arguments and
+the result are, how each argument is passed, whether the call is pure, what the runtime calls it, and one line of
+help. How a row is checked when its types depend on the arguments' is told by the pattern words below;
+`checker/calls.py` interprets them, and `codegen/builtins.py` has one generator for each `symbol` that is not a plain
+runtime function.
 
 Pattern words for types, besides the types themselves:
   "T"      any type, the same wherever it occurs in a row          "V"       vector<T> (string included)
@@ -200,7 +201,7 @@ _ROWS: tuple[Builtin, ...] = (
     _row("wait", "J #", JOB_STATE, "ms_job_wait_for", "the same, for so many seconds at most", DOUBLE, pure=False),
     _row("any", "JS", INT, "ms_jobs_any", "waits for one to end and gives its index", pure=False),
     _row("any", "JS #", INT, "ms_jobs_any_for", "the same, or -1 after so many seconds", DOUBLE, pure=False),
-    _row("completed", "JS", VOID, "completed", "in a for: the indices, in the order of ending", pure=False, built=False),
+    _row("completed", "JS", VOID, "completed", "in a for: the indices, in order of ending", pure=False, built=False),
     _row("slaves", "", INT, "ms_slaves", "how many slaves are connected", pure=False),
     _row("slots", "", INT, "ms_slots", "how many jobs they can run at once", pure=False),
 )

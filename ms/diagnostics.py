@@ -1,8 +1,10 @@
 """What the compiler has to say about a program: errors, warnings and notes, and how they look.
 
-`errors.py` makes `Diagnostic`s, one function for each message; here they are collected, and rendered to text (as in §10 of
-the language page) and to JSON. Places count bytes, as in `source.py`; the underlining counts what a terminal shows.
-Invariant: whatever the bytes of the source are, what is rendered is printable, and a source line is cut to a stated size.
+`errors.py` makes `Diagnostic`s, one function for each message; here they are collected, and rendered to text (as in
+§10 of the language page) and to JSON. Places count bytes, as in `source.py`; the underlining counts what a terminal
+shows.
+Invariant: whatever the bytes of the source are, what is rendered is printable, and a source line is cut to a stated
+size.
 """
 
 from __future__ import annotations
@@ -257,8 +259,8 @@ def _printable(text: str) -> str:
 
 
 def to_json(diagnostics: Diagnostics) -> str:
-    """The messages as a JSON array, of the errors the first `ERRORS_SHOWN_MAX`. Lines and columns count from 1, columns in
-    bytes; the end is the place behind the last byte."""
+    """The messages as a JSON array, of the errors the first `ERRORS_SHOWN_MAX`. Lines and columns count from 1,
+    columns in bytes; the end is the place behind the last byte."""
     import json
 
     return json.dumps([_as_object(item) for item in _shown(diagnostics)], indent=2)

@@ -46,13 +46,18 @@ class Options:
     def for_codegen(self) -> codegen.Options:
         from ms import codegen
 
-        return codegen.Options(
+        made = codegen.Options(
             unchecked=self.unchecked,
             debug=self.debug,
             cpu=self.cpu or None,
             opt_level=self.level,
             triple=self.target or None,
         )
+        if self.cpu or self.target:
+            complaint = codegen.target_complaint(made)
+            if complaint:
+                raise ToolchainError(complaint)
+        return made
 
 
 @dataclass(frozen=True, slots=True)

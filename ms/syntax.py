@@ -1,7 +1,7 @@
 """The surface tree: what was written, as it was written.
 
-One class for each production of `grammar.lark`, under the same name. Nothing is resolved and nothing has a type yet: a name is
-a name, an operator its text. `parser.py` makes this tree, the checker turns it into the tree of `typed.py`.
+One class for each production of `grammar.lark`, under the same name. Nothing is resolved and nothing has a type yet:
+a name is a name, an operator its text. `parser.py` makes this tree, the checker turns it into the tree of `typed.py`.
 """
 
 from __future__ import annotations
@@ -66,9 +66,10 @@ TypeName: TypeAlias = NamedType | StructTypeName | VectorTypeName | MapTypeName 
 
 @dataclass(frozen=True, slots=True)
 class IntegerLiteral:
-    """`value` fits 64 bits. `is_long`: suffix L, or too large for an int. Hexadecimal and binary text gives a bit pattern
-    (already turned into a signed value). `is_minimum`: decimal 2147483648 or 9223372036854775808 without suffix or with
-    `L`, which may stand only after a unary minus; the parser folds that minus into the literal, so no other code sees one."""
+    """`value` fits 64 bits. `is_long`: suffix L, or too large for an int. Hexadecimal and binary text gives a bit
+    pattern (already turned into a signed value). `is_minimum`: decimal 2147483648 or 9223372036854775808 without
+    suffix or with `L`, which may stand only after a unary minus; the parser folds that minus into the literal, so no
+    other code sees one."""
 
     value: int
     is_long: bool
@@ -170,8 +171,8 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class RemoteOf:
-    """`remote f(…)`, with `reduce g` behind it or not. `call` may be anything the grammar takes there; only a `CallOf` is
-    right."""
+    """`remote f(…)`, with `reduce g` behind it or not. `call` may be anything the grammar takes there; only a
+    `CallOf` is right."""
 
     call: Expression
     reduce: Name | None
@@ -445,10 +446,10 @@ TopLevel: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One file. After syntax errors it is what could be parsed. `skipped` are then the places where text was left out or made
-    up, in order: what the checker finds missing around them (a `return`, a use) needs no message. `skipped_names` are the names
-    in that text, and the empty name, which stands for an expression that could not be parsed: that such a name is
-    unknown needs no message either."""
+    """One file. After syntax errors it is what could be parsed. `skipped` are then the places where text was left out
+    or made up, in order: what the checker finds missing around them (a `return`, a use) needs no message.
+    `skipped_names` are the names in that text, and the empty name, which stands for an expression that could not be
+    parsed: that such a name is unknown needs no message either."""
 
     file: SourceFile
     declarations: tuple[TopLevel, ...]

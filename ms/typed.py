@@ -6,9 +6,10 @@ Every expression has its type; every name is the thing it stands for; every conv
 generator reads only the rewritten one.
 
 Places and values. `VariableRef`, `ConstantRef`, `Field`, `Index` and `MapEntry` denote places (storage that exists
-before and after the expression) as long as their innermost base is one; everything else is a value, made by evaluating it.
-A type *owns* when it is a vector, a map, a job handle, or a struct with a field that owns. Values of types that do not own are
-simply loaded from their place; for types that own, `ownership.py` wraps each place that is used as a value:
+before and after the expression) as long as their innermost base is one; everything else is a value, made by
+evaluating it. A type *owns* when it is a vector, a map, a job handle, or a struct with a field that owns. Values of
+types that do not own are simply loaded from their place; for types that own, `ownership.py` wraps each place that is
+used as a value:
 
 - `Borrow(place)`  the consumer looks at it where it lies and does not keep it;
 - `Move(place)`    the consumer takes it; the place is left at its zero value, which needs no drop;
@@ -30,8 +31,8 @@ argument) is reached when the other operands have been evaluated.
 `Passing` of a parameter that does not own: OWNED says that the function changes it, so it needs a place of its own.
 For references it means nothing.
 
-A variable that owns is dropped where a list of drops names it. Dropping the zero value does nothing, so a conditional move
-needs no flag. Failure drops nothing: the whole heap of the job goes at once.
+A variable that owns is dropped where a list of drops names it. Dropping the zero value does nothing, so a conditional
+move needs no flag. Failure drops nothing: the whole heap of the job goes at once.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class FunctionRef:
-    """A function as its callers know it. `ordinal` counts the jobs from 1 in declaration order, 0 for other functions."""
+    """A function as its callers know it. `ordinal` counts the jobs from 1 in declaration order, 0 for other
+    functions."""
 
     name: str
     parameter_types: tuple[Type, ...]
@@ -262,7 +264,8 @@ class Unary:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Arithmetic on two operands of the expression's own type: + - * / % & | ^; for << >> >>> the right one is int or long."""
+    """Arithmetic on two operands of the expression's own type: + - * / % & | ^; for << >> >>> the right one is int or
+    long."""
 
     operator: str
     left: Expression
@@ -521,8 +524,8 @@ class For:
 
 @dataclass(frozen=True, slots=True)
 class ForRange:
-    """`for (T i in low..high)`; both bounds have the variable's type; empty when high <= low. The variable is fresh each
-    time: changing it does not change the number of rounds."""
+    """`for (T i in low..high)`; both bounds have the variable's type; empty when high <= low. The variable is fresh
+    each time: changing it does not change the number of rounds."""
 
     variable: Variable
     low: Expression
@@ -534,9 +537,10 @@ class ForRange:
 @dataclass(frozen=True, slots=True)
 class ForEach:
     """`for (T e in xs)` over a vector or string. `passing` BORROWED: the variable stands for the element where it lies;
-    OWNED: it takes the element (`takes`: moved out of a sequence that nobody looks at again) or a copy of it, and is dropped
-    at the end of each round by the body's own drops. `conversion`: the element is converted to the variable's type.
-    `drops`: after the loop, however it is left but by `return`; the hidden variable that holds a temporary sequence."""
+    OWNED: it takes the element (`takes`: moved out of a sequence that nobody looks at again) or a copy of it, and is
+    dropped at the end of each round by the body's own drops. `conversion`: the element is converted to the variable's
+    type. `drops`: after the loop, however it is left but by `return`; the hidden variable that holds a temporary
+    sequence."""
 
     variable: Variable
     sequence: Expression
@@ -582,7 +586,8 @@ class SwitchCase:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """No falling through; at most one case has no values (`default`). `drops`: a hidden variable that holds the subject."""
+    """No falling through; at most one case has no values (`default`). `drops`: a hidden variable that holds the
+    subject."""
 
     subject: Expression
     cases: tuple[SwitchCase, ...]

@@ -1,7 +1,7 @@
 """The types of M/s.
 
-A type is a value: two types are the same when they compare equal. A struct type is known by its name alone, so types may
-be recursive; its fields stand in `typed.Struct`. How a type lies in memory is left to `codegen/layout.py`.
+A type is a value: two types are the same when they compare equal. A struct type is known by its name alone, so types
+may be recursive; its fields stand in `typed.Struct`. How a type lies in memory is left to `codegen/layout.py`.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from ms.codegen.emitter import Module
 from ms.codegen.functions import Role, make_unit, program_text
-from ms.codegen.optimise import Options, data_layout, emit_assembly, emit_object, optimise, triple
+from ms.codegen.optimise import Options, data_layout, emit_assembly, emit_object, optimise, target_complaint, triple
 from ms.typed import Program
 
-__all__ = ["Options", "Role", "emit_assembly", "emit_object", "generate", "optimise"]
+__all__ = ["Options", "Role", "emit_assembly", "emit_object", "generate", "optimise", "target_complaint"]
 
 
 def generate(program: Program, role: Role, fingerprint: bytes, options: Options) -> str:

@@ -28,7 +28,8 @@ class DebugInfo:
         kind = "FullDebug" if full else "LineTablesOnly"
         self._unit = module.distinct_metadata(
             f'distinct !DICompileUnit(language: DW_LANG_C11, file: {self._file(file)}, producer: "msc", '
-            f"isOptimized: {str(optimized).lower()}, runtimeVersion: 0, emissionKind: {kind}, debugInfoForProfiling: true)"
+            f"isOptimized: {str(optimized).lower()}, runtimeVersion: 0, emissionKind: {kind}, "
+            "debugInfoForProfiling: true)"  # else functions into which nothing is inlined have no names there
         )
         version = module.metadata('!{i32 7, !"Dwarf Version", i32 4}')
         schema = module.metadata('!{i32 2, !"Debug Info Version", i32 3}')

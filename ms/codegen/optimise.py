@@ -7,6 +7,8 @@ reordering or contraction of floating point.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 
@@ -47,6 +49,25 @@ def target_machine(options: Options) -> llvm.TargetMachine:
     return target.create_target_machine(
         cpu=cpu, features=features, opt=options.opt_level, reloc="pic", codemodel="small"
     )
+
+
+def target_complaint(options: Options) -> str:
+    """What LLVM has against the target and the processor, "" for nothing. Of a processor that it does not know it only
+    writes on standard error, and compiles for another one."""
+    _initialize()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            target_machine(options)
+        except InternalError:
+            return f"LLVM has no target {options.triple}"
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        said.seek(0)
+        is_unknown = b"not a recognized processor" in said.read()
+    return f"{triple(options)} has no processor {options.cpu}" if is_unknown else ""
 
 
 def data_layout(options: Options) -> str:
