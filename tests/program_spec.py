@@ -18,7 +18,7 @@ DEFAULT_TIME_S = 60.0
 _DIRECTIVE = re.compile(r"^\s*// run: ([a-z-]+):(?: (.*))?$")
 _MARK = re.compile(r"//! (.*)$")
 _CODE = re.compile(r"[EW][0-9]{4}(\|[EW][0-9]{4})*$")
-_TRAP = re.compile(r"trap(?: at `(?P<at>[^`]+)`)?: (?P<message>.*)$")
+_TRAP = re.compile(r"trap(?: at `(?P<at>[^`]+)`)?: ?(?P<message>.*)$")
 _SECTION = re.compile(r"/\* (output|errors):(.*?)\*/", re.DOTALL)
 
 
