@@ -52,21 +52,16 @@ def constant_of(checker: Checker, symbol: ConstantSymbol) -> typed.Constant | No
 def _computed(checker: Checker, symbol: ConstantSymbol) -> typed.Constant | None:
     name = symbol.declarator.name
     body = Body(checker, name.text, None)
-    type: Type | None = None
-    if not types.is_auto(symbol.type):
-        type = types.resolve(body, symbol.type, "a constant")
-        if type is None:
-            return None
-        if types.contains_job(type):
-            body.report(errors.handle_in(symbol.type.span, "a constant"))
-            return None
+    type = types.resolve(body, symbol.type, "a constant")
+    if type is None:
+        return None
+    if types.contains_job(type):
+        body.report(errors.handle_in(symbol.type.span, "a constant"))
+        return None
     if symbol.declarator.value is None:
         body.report(errors.not_computable(name.span, "a constant needs a value"))
         return None
-    if type is None:
-        value = expressions.value(body, symbol.declarator.value)
-    else:
-        value = expressions.value_as(body, symbol.declarator.value, type, Wanted(name.span))
+    value = expressions.value_as(body, symbol.declarator.value, type, Wanted(name.span, f"`{name.text}` is {type}"))
     if value is None:
         return None
     try:
@@ -74,7 +69,7 @@ def _computed(checker: Checker, symbol: ConstantSymbol) -> typed.Constant | None
     except NotComputable as reason:
         body.report(errors.not_computable(reason.span, reason.why))
         return None
-    return typed.Constant(name.text, literal.type, literal, name.span)
+    return typed.Constant(name.text, type, literal, name.span)
 
 
 def reduced(expression: typed.Expression) -> typed.Expression:

@@ -1,0 +1,865 @@
+"""The checker: what each rule refuses, with its code and the exact place, and the tree of what it accepts."""
+
+from __future__ import annotations
+
+import pytest
+from checking import checked, codes, expressions, in_master, program, the_only
+
+from ms import typed
+from ms.diagnostics import Severity
+from ms.types import BOOL, CHAR, DOUBLE, INT, LONG, STRING, VOID, JobType, StructType, VectorType
+
+POINT = "struct point { int x; int y; };\n"
+JOB = "job int f(int a) { return a; }\n"
+
+
+# The whole road
+
+
+def test_the_first_program_of_the_page() -> None:
+    tree = program("""
+    struct hit { long n; int steps; };
+    job struct hit collatz(long from, long to) {
+        struct hit best;
+        for (long n in from..to) {
+            long x = n;
+            int steps = 0;
+            while (x != 1) { if (x % 2 == 0) x = x / 2; else x = 3 * x + 1; steps++; }
+            if (steps > best->steps) best = hit{n: n, steps: steps};
+        }
+        return best;
+    }
+    master {
+        vector<job<struct hit>> jobs;
+        for (int i in 0..64) jobs :: remote collatz(1 + i * 10000L, 1 + (i + 1) * 10000L);
+        struct hit best;
+        for (struct hit h in get(jobs)) if (h->steps > best->steps) best = h;
+        print(best->n, best->steps);
+    }
+    """)
+    assert list(tree.structs) == ["hit"]
+    assert [field.type for field in tree.structs["hit"].fields] == [LONG, INT]
+    (job,) = tree.functions
+    assert (job.ref.ordinal, job.ref.is_job, job.ref.result) == (1, True, StructType("hit"))
+    assert (tree.name, tree.master.ref.name, tree.master.ref.result) == ("prog", "master", VOID)
+    (call,) = [part for part in expressions(tree.master) if isinstance(part, typed.RemoteCall)]
+    assert call.type == JobType(StructType("hit"))
+    assert [argument.type for argument in call.arguments] == [LONG, LONG]
+
+
+def test_jobs_are_numbered_in_the_order_of_their_declarations() -> None:
+    tree = program("job int b() { return 1; } int x() { return 1; } job int a() { return 1; }")
+    assert [(function.ref.name, function.ref.ordinal) for function in tree.functions] == [("b", 1), ("x", 0), ("a", 2)]
+
+
+def test_declarations_stand_in_any_order() -> None:
+    text = """
+    master { struct outer o; print(f(o), N); }
+    int f(struct outer o) { return g(o->i) + N; }
+    int g(struct inner i) { return i->x; }
+    struct outer { struct inner i; };
+    const int N = M + 1;
+    const int M = 4;
+    struct inner { int x; };
+    """
+    assert codes(text) == []
+
+
+def test_numbers_of_variables_are_unique_in_a_function() -> None:
+    tree = program(
+        "int f(int a, int b) { int c; { int a = c; c = a; } for (int i in 0..3) { int d = i; c = d; } return c; }"
+    )
+    seen = [part.variable for part in expressions(tree.functions[0].body) if isinstance(part, typed.VariableRef)]
+    assert len({id(variable) for variable in seen}) == len({variable.number for variable in seen})
+    assert [parameter.number for parameter in tree.functions[0].parameters] == [0, 1]
+
+
+def test_the_trees_come_out_without_owners() -> None:
+    tree = program('master { string s = "a"; string t = s; vector<string> v; v :: t; print(v); }')
+    owned = typed.Borrow | typed.Move | typed.Copy | typed.Held | typed.Scoped
+    assert not [part for part in expressions(tree.master) if isinstance(part, owned)]
+    assert tree.master.body.drops == ()
+
+
+# Statements
+
+
+def test_a_variable_without_a_value_is_zero() -> None:
+    first, second, _ = in_master("int x, y = 3; print(x, y);")
+    assert isinstance(first, typed.Declare)
+    assert isinstance(first.value, typed.ZeroValue)
+    assert isinstance(second, typed.Declare)
+    assert isinstance(second.value, typed.IntLiteral)
+
+
+@pytest.mark.parametrize(
+    ("statements", "operator", "operand_type", "value_type"),
+    [
+        ("int x; x += 1;", "+", INT, INT),
+        ("long x; x += 1;", "+", LONG, LONG),
+        ("long x; int i; x *= i;", "*", LONG, LONG),
+        ("double x; int i; x -= i;", "-", DOUBLE, DOUBLE),
+        ("char x; x += 1;", "+", INT, INT),
+        ("char x; int i; x ^= i;", "^", INT, INT),
+        ("int x; x <<= 3;", "<<", INT, INT),
+        ("long x; int i; x >>= i;", ">>", LONG, LONG),
+        ("int x; x++;", "+", INT, INT),
+        ("char x; x--;", "-", INT, INT),
+        ("double x; x++;", "+", DOUBLE, DOUBLE),
+        ('string x; x += "a";', "+", STRING, STRING),
+        ("vector<long> x; x += [1];", "+", VectorType(LONG), VectorType(LONG)),
+    ],
+)
+def test_updates(statements: str, operator: str, operand_type: object, value_type: object) -> None:
+    update = in_master(statements)[-1]
+    assert isinstance(update, typed.Update)
+    assert (update.operator, update.operand_type, update.value.type) == (operator, operand_type, value_type)
+
+
+@pytest.mark.parametrize(
+    ("statements", "wholes"),
+    [
+        ("vector<int> v; v :: 1 :: 2;", [False, False]),
+        ("vector<long> v; int i; v :: i;", [False]),
+        ("vector<int> v; v :: v;", [True]),
+        ("vector<int> v; v :: [1, 2];", [True]),
+        ("vector<int> v; v :: [];", [True]),
+        ("vector<vector<int>> v; v :: [1, 2];", [False]),
+        ("vector<vector<int>> v; v :: [];", [False]),
+        ("vector<vector<int>> v; v :: [[1], []];", [True]),
+        ("vector<vector<int>> v; vector<int> w; v :: [w];", [True]),
+        ("vector<vector<int>> v; v :: fill(3, 0);", [False]),
+        ("vector<int> v; v :: fill(3, 0);", [True]),
+        ("string s; s :: 'a' :: \"bc\" :: 100;", [False, True, False]),
+        ('vector<string> v; v :: "a";', [False]),
+        ("bool b; vector<int> v; v :: b ? 1 : 2;", [False]),
+    ],
+)
+def test_appending(statements: str, wholes: list[bool]) -> None:
+    appended = [part for part in in_master(statements) if isinstance(part, typed.Append)]
+    assert [part.whole for part in appended] == wholes
+    for part in appended:
+        assert isinstance(part.target.type, VectorType)
+        assert part.value.type == (part.target.type if part.whole else part.target.type.element)
+
+
+def test_loops() -> None:
+    statements = in_master("""
+        long n;
+        for (long i in 0..n) print(i);
+        for (char c in "abc") print(c);
+        for (int i = 0; i < 3; i++) { continue; }
+        while (n < 3) { n++; break; }
+        for (auto i in 0..n) print(i);
+        for (auto s in ["a"]) print(s);
+        for (double d in [1, 2]) print(d);
+    """)
+    ranged, each, counted, repeated, open_range, open_each, widened = statements[1:]
+    assert isinstance(ranged, typed.ForRange)
+    assert (ranged.low.type, ranged.high.type, ranged.variable.type) == (LONG, LONG, LONG)
+    assert isinstance(each, typed.ForEach)
+    assert (each.variable.type, each.variable.kind) == (CHAR, typed.VariableKind.LOOP)
+    assert isinstance(counted, typed.For)
+    assert len(counted.init) == len(counted.step) == 1
+    assert isinstance(repeated, typed.While)
+    assert isinstance(open_range, typed.ForRange)
+    assert open_range.variable.type is LONG
+    assert isinstance(open_each, typed.ForEach)
+    assert open_each.variable.type == STRING
+    assert isinstance(widened, typed.ForEach)
+    assert widened.sequence.type == VectorType(DOUBLE)
+
+
+def test_switch() -> None:
+    switch = in_master(
+        """
+        char c;
+        switch (c) { case 'a', 98: print(1); break; case A: print(2); default: print(3); }
+    """,
+        "const char A = 'A';",
+    )[-1]
+    assert isinstance(switch, typed.Switch)
+    values = [[part.value for part in case.values if isinstance(part, typed.IntLiteral)] for case in switch.cases]
+    assert values == [[97, 98], [65], []]
+    assert all(part.type is CHAR for case in switch.cases for part in case.values)
+
+
+def test_a_break_that_ends_a_case_changes_nothing() -> None:
+    loop = in_master("""
+        while (true) {
+            switch (slaves()) { case 1: if (slots() > 1) { print(1); break; } else break; default: { break; } }
+        }
+    """)[0]
+    assert not [part for part in _statements(loop) if isinstance(part, typed.Break)]
+
+
+def _statements(tree: object) -> list[object]:
+    found = [tree]
+    for name in getattr(tree, "__slots__", ()):
+        value = getattr(tree, name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, typed.Statement | typed.SwitchCase):
+                found.extend(_statements(part))
+    return found
+
+
+def test_a_name_begins_behind_its_own_value() -> None:
+    _, block = in_master("int x = 3; { int y = x; int x = x + y; print(x); }")
+    assert isinstance(block, typed.Block)
+    inner = block.statements[1]
+    assert isinstance(inner, typed.Declare)
+    assert isinstance(inner.value, typed.Binary)
+    assert isinstance(inner.value.left, typed.VariableRef)
+    assert inner.value.left.variable is not inner.variable
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("master { if («1») { } }", "E0204"),
+        ('master { while («"a"») { } }', "E0204"),
+        ("master { for (;«1.5»;) { } }", "E0204"),
+        ("master { print(«'a'» ? 1 : 2); }", "E0204"),
+        ('master { vector<int> v; v :: «"five"»; }', "E0203"),
+        ("master { vector<int> v; v :: «2.5»; }", "E0203"),
+        ("master { vector<int> v; v :: «5L»; }", "E0203"),
+        ("master { int x; «x» :: 5; }", "E0203"),
+        ("master { string s; s :: «300»; }", "E0223"),
+        ("master { int x; «x += true»; }", "E0202"),
+        ("master { double x; «x %= 2.0»; }", "E0202"),
+        ("master { int x; x += «2.5»; }", "E0205"),
+        ("master { int x; x += «5L»; }", "E0205"),
+        ("master { string s; s += «'a'»; }", "E0201"),
+        ("master { string s; «s»++; }", "E0202"),
+        ("master { int x; «x + 1» = 3; }", "E0215"),
+        ("master { «slots()»++; }", "E0215"),
+        ("master { «[1, 2]» :: 3; }", "E0215"),
+        ("master { «pi» = 3.0; }", "E0215"),
+        (POINT + "struct point f() { struct point p; return p; } master { «f()->x» = 3; }", "E0215"),
+        ("const int N = 1; master { «N» = 3; }", "E0318"),
+        ("const vector<int> V = [1]; master { «V[0]» = 3; }", "E0318"),
+        ("const vector<int> V = [1]; master { «V» :: 3; }", "E0318"),
+        ("const vector<int> V = [1]; master { pop(«V»); }", "E0318"),
+        ("const int N = 1; void f(int& x) { x = 1; } master { f(«N»); }", "E0318"),
+        ("master { int x; int «x»; print(x); }", "E0304"),
+        ("int f(int a) { int «a» = 3; return a; }", "E0304"),
+        ("master { «break»; }", "E0310"),
+        ("master { «continue»; }", "E0310"),
+        ("master { switch (1) { case 1: «continue»; } }", "E0310"),
+        ("master { for (int i in «5») print(i); }", "E0218"),
+        (POINT + "master { struct point p; for (int i in «p») print(i); }", "E0218"),
+        (JOB + "master { job<int> j; for (int i in «j») print(i); }", "E0218"),
+        ("master { for (int i, int j in «[1]») print(i, j); }", "E0218"),
+        ("master { vector<int> v; for («string» s in v) print(s); }", "E0201"),
+        ("master { vector<long> v; for («int» i in v) print(i); }", "E0201"),
+        ("master { for («double» i in 0..3) print(i); }", "E0201"),
+        ("master { long n; for (int i in 0..«n») print(i); }", "E0205"),
+        ("master { print(«0..3»); }", "E0219"),
+        ("master { auto r = «0..3»; }", "E0219"),
+        ("master { switch («1.5») { default: print(); } }", "E0220"),
+        ("master { switch (1) { case 1: print(); case 2, «1»: print(); } }", "E0221"),
+        ('master { switch ("a") { case "a": print(); case «"" + "a"»: print(); } }', "E0221"),
+        ("master { int x; switch (1) { case «x»: print(); } }", "E0222"),
+        ("master { switch (1) { case «slots()»: print(); } }", "E0222"),
+        ('master { switch (1) { case «"a"»: print(); } }', "E0201"),
+        ("master { switch ('a') { case «256»: print(); } }", "E0223"),
+        ("master { while (true) { switch (1) { case 1: if (slots() == 1) { «break»; } print(); } } }", "E0901"),
+        ("master { return «5»; }", "E0312"),
+        ("void f() { return «5»; }", "E0312"),
+        ("int f() { «return»; }", "E0312"),
+        ('int f() { return «"a"»; }', "E0201"),
+        ("int «f»() { }", "E0311"),
+        ("int «f»(int x) { if (x > 0) return 1; }", "E0311"),
+        ("int «f»() { while (true) { break; } }", "E0311"),
+        ("int «f»(int x) { switch (x) { case 1: return 1; } }", "E0311"),
+    ],
+)
+def test_wrong_statements(text: str, code: str) -> None:
+    the_only(text, code)
+
+
+def test_two_defaults() -> None:
+    message = the_only("master { switch (1) { default: print(); default: print(); } }", "E0221")
+    assert message.message == "`default` stands in this `switch` twice"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return 1;",
+        "if (x > 0) return 1; else return 2;",
+        "while (true) { }",
+        "while (true) { while (true) { break; } }",
+        "for (;;) { if (x > 3) return x; }",
+        'fail("no");',
+        'if (x > 0) return 1; fail("no");',
+        "switch (x) { case 1: return 1; default: return 2; }",
+        'switch (x) { case 1: return 1; break; default: fail("no"); }',
+        "{ return 1; }",
+        "while (ALWAYS) { }",
+    ],
+)
+def test_functions_that_do_not_end_without_return(body: str) -> None:
+    found = [
+        item for item in checked(f"const bool ALWAYS = true; int f(int x) {{ {body} }}")[1] if item.code == "E0311"
+    ]
+    assert found == []
+
+
+# Expressions
+
+
+@pytest.mark.parametrize(
+    ("expression", "operand_type", "type"),
+    [
+        ("i + 1", INT, INT),
+        ("i + n", LONG, LONG),
+        ("c + c", INT, INT),
+        ("c - 'a'", INT, INT),
+        ("i / 2.0", DOUBLE, DOUBLE),
+        ("c * n", LONG, LONG),
+        ("i % 3", INT, INT),
+        ("i & 0xff", INT, INT),
+        ("n ^ i", LONG, LONG),
+        ("1 << 40", INT, INT),
+    ],
+)
+def test_arithmetic(expression: str, operand_type: object, type: object) -> None:
+    value = _value(expression)
+    assert isinstance(value, typed.Binary)
+    assert (value.left.type, value.right.type, value.type) == (operand_type, operand_type, type)
+
+
+def _value(expression: str) -> typed.Expression:
+    declare = in_master(f"int i; long n; char c; double d; bool b; string s; auto x = {expression};")[-1]
+    assert isinstance(declare, typed.Declare)
+    return declare.value
+
+
+def test_a_shift_has_the_type_of_its_left_side() -> None:
+    value = _value("i << n")
+    assert isinstance(value, typed.Binary)
+    assert (value.left.type, value.right.type, value.type) == (INT, LONG, INT)
+    promoted = _value("c >>> c")
+    assert isinstance(promoted, typed.Binary)
+    assert (promoted.left.type, promoted.right.type, promoted.type) == (INT, INT, INT)
+
+
+def test_prefix_operators() -> None:
+    assert [_value(text).type for text in ("-i", "-c", "~c", "~n", "-d", "!b")] == [INT, INT, INT, LONG, DOUBLE, BOOL]
+
+
+def test_comparisons_have_operands_of_one_type() -> None:
+    for text, type in (("i == n", LONG), ("c < 'a'", CHAR), ("c == i", INT), ("s <= s + s", STRING), ("i > d", DOUBLE)):
+        value = _value(text)
+        assert isinstance(value, typed.Compare)
+        assert (value.left.type, value.right.type, value.type) == (type, type, BOOL)
+
+
+def test_deep_equality_is_for_every_type() -> None:
+    text = (
+        POINT
+        + JOB
+        + """master {
+        struct point p; vector<struct point> v; job<int> j;
+        print(p == p, v == v, v != [], j == j, state(j) == finished, true == false);
+    }"""
+    )
+    assert codes(text) == []
+
+
+def test_index_and_slice() -> None:
+    index, cut = in_master("vector<int> v; char c; auto a = v[c]; auto b = v[0..c]; print(a, b);")[2:4]
+    assert isinstance(index, typed.Declare)
+    assert isinstance(index.value, typed.Index)
+    assert index.value.index.type is INT
+    assert isinstance(cut, typed.Declare)
+    assert isinstance(cut.value, typed.Slice)
+    assert (cut.value.low.type, cut.value.high.type) == (LONG, LONG)
+
+
+def test_struct_literals_keep_the_order_of_evaluation() -> None:
+    declare = in_master("auto p = triple{c: 1, a: 2};", "struct triple { int a; double b; long c; };")[0]
+    assert isinstance(declare, typed.Declare)
+    literal = declare.value
+    assert isinstance(literal, typed.StructLiteral)
+    assert literal.evaluation == (2, 0)
+    assert [type(part) for part in literal.values] == [typed.IntLiteral, typed.ZeroValue, typed.IntLiteral]
+    assert [part.type for part in literal.values] == [INT, DOUBLE, LONG]
+
+
+def test_fields_as_deep_as_you_like() -> None:
+    declare = in_master(
+        "vector<struct outer> v; auto x = v[0]->p->y; print(x);", POINT + "struct outer { int a; struct point p; };"
+    )[1]
+    assert isinstance(declare, typed.Declare)
+    field = declare.value
+    assert isinstance(field, typed.Field)
+    assert (field.name, field.index, field.type) == ("y", 1, INT)
+    assert isinstance(field.base, typed.Field)
+    assert isinstance(field.base.base, typed.Index)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("master { print(1 «+» true); }", "E0202"),
+        ('master { print("a" «+» 1); }', "E0202"),
+        ("master { print(1.5 «%» 2.0); }", "E0202"),
+        ("master { print(1.5 «<<» 2); }", "E0202"),
+        ("master { print(true «&» false); }", "E0202"),
+        ("master { long n; print(n «+» 1.5); }", "E0202"),
+        ("master { print(1 «&&» true); }", "E0202"),
+        ('master { print(1 «==» "a"); }', "E0202"),
+        ("master { vector<int> v; vector<string> w; print(v «+» w); }", "E0202"),
+        (JOB + "master { job<int> j; print(j «+» 1); }", "E0202"),
+        ("master { print(!«1»); }", "E0202"),
+        ('master { print(-«"a"»); }', "E0202"),
+        ("master { print(~«1.5»); }", "E0202"),
+        (POINT + "master { struct point p, q; print(p «<» q); }", "E0228"),
+        ("master { print(true «<» false); }", "E0228"),
+        ("master { print([1] «>=» [2]); }", "E0228"),
+        ("master { print(«x»); }", "E0301"),
+        ("master { print(«size»); }", "E0301"),
+        ("int f() { return 1; } master { print(«f»); }", "E0301"),
+        (POINT + "master { print(«point»); }", "E0301"),
+        ("master { «f»(1); }", "E0302"),
+        ("master { int x; print(«x»(1)); }", "E0207"),
+        ("const int N = 1; master { print(«N»()); }", "E0207"),
+        (POINT + "master { print(«point»(1, 2)); }", "E0207"),
+        ("int f(int a) { return a; } master { «f»(); }", "E0206"),
+        ("int f(int a) { return a; } master { 1.«f»(2); }", "E0206"),
+        ('int f(int a) { return a; } master { f(«"a"»); }', "E0201"),
+        ("master { print(«int»(1, 2)); }", "E0206"),
+        ("void f() { } master { int x = «f()»; }", "E0214"),
+        ("void f() { } master { print(1 + «f()»); }", "E0214"),
+        (POINT + "master { struct point p; print(p->«z»); }", "E0208"),
+        (POINT + "master { print(point{x: 1, «z»: 2}); }", "E0208"),
+        (POINT + "master { print(point{x: 1, «x»: 2}); }", "E0216"),
+        (POINT + 'master { print(point{x: «"a"»}); }', "E0201"),
+        ("master { print(«point»{x: 1}); }", "E0303"),
+        ("master { int x; print(«x»->y); }", "E0209"),
+        ("master { int x; print(«x»[0]); }", "E0210"),
+        ("master { int x; print(«x»[0..1]); }", "E0210"),
+        ("master { vector<int> v; print(v[«1.5»]); }", "E0211"),
+        ('master { vector<int> v; print(v[«"a"»]); }', "E0211"),
+        ("master { vector<int> v; print(v[0..«true»]); }", "E0211"),
+        ('master { print(«{"a": 1}»); }', "E0901"),
+    ],
+)
+def test_wrong_expressions(text: str, code: str) -> None:
+    the_only(text, code)
+
+
+@pytest.mark.parametrize(
+    ("text", "help"),
+    [
+        ("master { int count; print(coutn, count); }", "did you mean `count`?"),
+        ("master { vector<int> v; print(siez(v)); }", "did you mean `size`?"),
+        ("const int LIMIT = 1; master { print(LIMTI); }", "did you mean `LIMIT`?"),
+        ("struct point { int width; } master { struct point p; print(p->widht); }", "did you mean `width`?"),
+        ("int area() { return 1; } master { print(aera()); }", "did you mean `area`?"),
+    ],
+)
+def test_suggestions(text: str, help: str) -> None:
+    assert checked(text)[1][0].help == (help,)
+
+
+def test_a_method_call_is_a_call() -> None:
+    statement = in_master("int x = 3.twice(); print(x);", "int twice(int a) { return 2 * a; }")[0]
+    assert isinstance(statement, typed.Declare)
+    assert isinstance(statement.value, typed.Call)
+    assert len(statement.value.arguments) == 1
+
+
+# Declarations
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("int f() { return 1; } int «f»() { return 2; }", "E0305"),
+        ("const int f = 1; int «f»() { return 2; }", "E0305"),
+        ("const int N = 1; const int «N» = 2;", "E0305"),
+        ("struct s { int a; } struct «s» { int b; }", "E0305"),
+        ("struct s { int a; int «a»; }", "E0306"),
+        ("int f(int a, int «a») { return a; }", "E0306"),
+        ("struct «s» { struct s a; }", "E0307"),
+        ("struct «s» { int a; struct t b; } struct t { struct s c; }", "E0307"),
+        ("struct s { «job<int>» j; }", "E0313"),
+        ("struct s { «vector<job<int>>» j; }", "E0313"),
+        (JOB + "const «job<int>» J = remote f(1);", "E0313"),
+        ("struct «s» { }", "E0320"),
+        ("master { } «master» { }", "E0309"),
+        ("struct s { «t» x; }", "E0303"),
+        ("«extern double erf(double x)»; master { print(erf(1.0)); }", "E0901"),
+        ('«import "other.ms"»; master { print(other(1), OTHER); }', "E0901"),
+    ],
+)
+def test_wrong_declarations(text: str, code: str) -> None:
+    the_only(text, code)
+
+
+def test_a_program_without_a_master_block() -> None:
+    text = "int f() { return 1; } // master"
+    message = the_only(text, "E0308")
+    assert (message.span.start, message.span.end) == (len(text), len(text))
+
+
+def test_a_struct_may_contain_itself_through_a_vector() -> None:
+    assert codes("struct tree { int value; vector<struct tree> children; } master { struct tree t; print(t); }") == []
+
+
+def test_the_circle_of_structs_is_shown() -> None:
+    message = the_only("struct «a» { struct b x; } struct b { struct a y; }", "E0307")
+    assert [label.text for label in message.secondary] == ["struct a holds a struct b", "struct b holds a struct a"]
+
+
+def test_a_struct_and_a_function_may_share_a_name() -> None:
+    text = "struct stat { int size; } struct stat stat() { return stat{size: 1}; } master { print(stat()->size); }"
+    assert codes(text) == []
+
+
+# Constants
+
+
+def constant(declaration: str) -> typed.Expression:
+    return program(declaration).constants[-1].value
+
+
+@pytest.mark.parametrize(
+    ("declaration", "value"),
+    [
+        ("const int N = 1000;", 1000),
+        ("const int N = 2147483647 + 1;", -2147483648),
+        ("const int N = -7 / 2;", -3),
+        ("const int N = -7 % 2;", -1),
+        ("const int N = -2147483648 / -1;", -2147483648),
+        ("const int N = -2147483648 % -1;", 0),
+        ("const long N = 1L << 40;", 1 << 40),
+        ("const int N = 1 << 33;", 2),
+        ("const int N = -8 >> 1;", -4),
+        ("const int N = -8 >>> 1;", 2147483644),
+        ("const int N = ~5;", -6),
+        ("const long N = 1000000 * 1000000;", -727379968),
+        ("const long N = 1000000L * 1000000;", 1000000000000),
+        ("const char N = 'a';", 97),
+        ("const char N = char('a' + 1);", 98),
+        ("const int N = int(2.9);", 2),
+        ("const int N = int(-2.9);", -2),
+        ("const double N = 1.0 / 3;", 1.0 / 3),
+        ("const double N = 1 / 0.0;", float("inf")),
+        ("const double N = -1 / 0.0;", float("-inf")),
+        ("const double N = sqrt(2.0);", 2.0**0.5),
+        ("const double N = log(0.0);", float("-inf")),
+        ("const double N = round(-2.5);", -3.0),
+        ("const double N = floor(-2.5);", -3.0),
+        ("const double N = pow(2, 10);", 1024.0),
+        ("const double N = pow(0.0, -1);", float("inf")),
+        ("const double N = exp(1000);", float("inf")),
+        ("const double N = pi;", 3.141592653589793),
+        ("const int N = abs(-2147483647 - 1);", -2147483648),
+        ("const int N = max(3, 4) + min(1, 2);", 5),
+        ("const int N = popcount(-1);", 32),
+        ("const bool N = 1 < 2 && !(3 == 4);", True),
+        ('const bool N = "a" < "b" || 1 / 0 == 1;', True),
+        ("const bool N = [1, 2] == [1, 2];", True),
+        ("const bool N = is_nan(sqrt(-1.0));", True),
+        ("const int N = true ? 1 : 1 / 0;", 1),
+        ("const vector<int> V = [4, 5, 6]; const int N = V[1];", 5),
+        ("struct p { int x; int y; }; const struct p P = p{y: 3}; const int N = P->y + P->x;", 3),
+        ('const string N = "a" + "b";', b"ab"),
+        ("const string N = fill(3, 'x');", b"xxx"),
+        ('const string N = "abcd"[1..3];', b"bc"),
+        ("const string N = ['a', 'b'];", b"ab"),
+    ],
+)
+def test_constants_are_computed(declaration: str, value: object) -> None:
+    literal = constant(declaration)
+    assert literal.value == value  # type: ignore[union-attr]
+
+
+def test_nan_is_a_constant() -> None:
+    literal = constant("const double N = 0.0 / 0.0;")
+    assert isinstance(literal, typed.FloatLiteral)
+    assert literal.value != literal.value
+
+
+def test_constant_vectors_are_literals() -> None:
+    literal = constant("const vector<double> V = fill(3, 0) + [1];")
+    assert isinstance(literal, typed.VectorLiteral)
+    assert [part.value for part in literal.elements if isinstance(part, typed.FloatLiteral)] == [0.0, 0.0, 0.0, 1.0]
+    assert isinstance(constant("const vector<int> V = [];"), typed.ZeroValue)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "const int N = «1 / 0»;",
+        "const int N = «1 % 0»;",
+        "const int N = «f()»; int f() { return 1; }",
+        "const int N = «slots()»;",
+        "const int «N»;",
+        "const int «N» = M; const int M = N;",
+        "const vector<int> V = [1]; const int N = «V[1]»;",
+        "const int N = «int(1e30)»;",
+        "const vector<int> V = «fill(-1, 0)»;",
+    ],
+)
+def test_what_is_not_computable(text: str) -> None:
+    the_only(text, "E0317")
+
+
+def test_a_constant_is_named_by_its_uses() -> None:
+    tree = program("const int N = 3; master { print(N); }")
+    (use,) = [part for part in expressions(tree.master) if isinstance(part, typed.ConstantRef)]
+    assert use.constant is tree.constants[0]
+
+
+# Jobs
+
+
+def test_remote() -> None:
+    declare = in_master("job<int> j = remote f(2); print(j.get());", JOB)[0]
+    assert isinstance(declare, typed.Declare)
+    call = declare.value
+    assert isinstance(call, typed.RemoteCall)
+    assert (call.type, call.each, call.waits, call.reduce) == (JobType(INT), (False,), (False,), None)
+
+
+def test_a_job_is_called_here_without_remote() -> None:
+    declare = in_master("int x = f(2); print(x);", JOB)[0]
+    assert isinstance(declare, typed.Declare)
+    assert isinstance(declare.value, typed.Call)
+
+
+def test_handles_are_values_of_the_master() -> None:
+    text = (
+        JOB
+        + """
+    job<int> start(int a) { return remote f(a); }
+    int sum(vector<job<int>> js) { int s; for (int x in get(js)) s += x; return s; }
+    master {
+        vector<job<int>> js = [start(1), remote f(2)];
+        job<int> j = js[0];
+        print(sum(js), j, js, j == js[0]);
+    }"""
+    )
+    assert codes(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("int f() { return 1; } master { remote «f»(); }", "E0401"),
+        ("master { remote «size»([1]); }", "E0401"),
+        ("master { remote «nothing»(); }", "E0302"),
+        (JOB + "master { auto j = remote «f»; }", "E0407"),
+        (JOB + "master { auto j = remote «5»; }", "E0407"),
+        (JOB + "master { remote «f»(); }", "E0206"),
+        (JOB + 'master { remote f(«"a"»); }', "E0201"),
+        (JOB + "master { int x = «remote f(1)»; }", "E0201"),
+        (JOB + "master { job<int> j = «f(1)»; }", "E0201"),
+        (JOB + "master { job<double> j = «remote f(1)»; }", "E0201"),
+        ("job int f(«job<int> j») { return 1; }", "E0403"),
+        ("job int f(«vector<job<int>> js») { return 1; }", "E0403"),
+        ("job «job<int>» f() { job<int> j; return j; }", "E0403"),
+        ("job int f(«int& x») { return x; }", "E0404"),
+        ("job int f() { return size(«args»()); }", "E0405"),
+        ("job int f() { «exit»(1); return 1; }", "E0405"),
+        ("job int f() { return g(); } int g() { return h(); } int h() { return «arg»(0, 1); }", "E0405"),
+        (JOB + "job int g() { return get(«remote f(1)»); }", "E0901"),
+        (JOB + "job int g() { return «remote f(1)»; }", "E0901"),
+        (JOB + "int h() { return get(«remote f(1)»); } job int g() { return h(); }", "E0901"),
+        (JOB + "master { remote f(«each [1, 2]»); }", "E0901"),
+        (JOB + "job int g(int a, int b) { return a + b; } master { remote f(1) reduce «g»; }", "E0901"),
+        (JOB + "master { job<int> j; remote f(«j»); }", "E0901"),
+        ("master { vector<job<int>> js; for (int i in «completed»(js)) print(i); }", "E0901"),
+    ],
+)
+def test_wrong_jobs(text: str, code: str) -> None:
+    the_only(text, code)
+
+
+def test_the_way_from_a_job_is_shown() -> None:
+    text = "job int f() { return g(); } int g() { return h(); } int h() { return «arg»(0, 1); }"
+    message = the_only(text, "E0405")
+    assert [label.text for label in message.secondary] == ["job `f`", "`f` calls `g` here", "`g` calls `h` here"]
+    assert message.message == "`arg` belongs to the master, but job `f` can reach it"
+
+
+def test_a_function_that_is_only_given_as_an_order_is_reached_too() -> None:
+    text = """
+    bool less(int a, int b) { return a < arg(0, 1); }
+    job vector<int> f(vector<int> v) { return sort(v, less); }
+    """
+    assert codes(text) == ["E0405"]
+
+
+def test_what_only_the_master_reaches_may_ask_for_arguments() -> None:
+    assert codes(JOB + "int n() { return arg(0, 1000); } master { print(n(), get(remote f(n()))); exit(0); }") == []
+
+
+# References
+
+REFERENCES = """
+void twice(vector<int>& v, int x) { v :: x :: x; }
+void set(int& x, int value) { x = value; }
+void both(int& a, int& b) { a = b; }
+int grow(vector<vector<int>>& v) { v :: []; return 1; }
+"""
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "vector<int> v; twice(v, 3); v.twice(4);",
+        "vector<int> v; set(v[0], 3);",
+        "struct point p; set(p->x, 3); print(p);",
+        "int a, b; both(a, b); print(a);",
+        "vector<int> v; twice(v, size(v));",
+        "vector<int> v; twice(v, v[0] + 1);",
+        "int i; vector<int> v; set(v[i], i);",
+        "for (int i in 0..3) set(i, 4);",
+    ],
+)
+def test_references(statements: str) -> None:
+    tree = program(POINT + REFERENCES + f"master {{ {statements} }}")
+    calls = [part for part in expressions(tree.master) if isinstance(part, typed.Call)]
+    assert calls
+    assert calls[0].function.parameter_kinds[0] is typed.VariableKind.REFERENCE
+
+
+def test_a_reference_is_passed_on() -> None:
+    tree = program(REFERENCES + "void more(vector<int>& v) { twice(v, 1); } master { vector<int> v; more(v); }")
+    assert tree.functions[-1].parameters[0].kind is typed.VariableKind.REFERENCE
+
+
+@pytest.mark.parametrize(
+    ("statements", "code"),
+    [
+        ("set(«3», 4);", "E0501"),
+        ("int x; set(«x + 1», 4);", "E0501"),
+        ("twice(«[1]», 4);", "E0501"),
+        ("set(«slots()», 4);", "E0501"),
+        ("long n; set(«n», 4);", "E0503"),
+        ("vector<int> v; set(«v», 4);", "E0503"),
+        ("int x; both(x, «x»);", "E0502"),
+        ("vector<int> v; both(v[0], «v[1]»);", "E0502"),
+        ("vector<int> v; twice(v, «v[0]»);", "E0502"),
+        ("struct point p; both(p->x, «p->y»);", "E0502"),
+        ("vector<vector<int>> v; twice(v[0], «grow(v)»);", "E0502"),
+        ("vector<vector<int>> v; twice(v[0], «size(v.pop()) + 1»);", "E0502"),
+        ("bool b; int x, y; set(x, «b ? x : y»);", "E0502"),
+    ],
+)
+def test_wrong_references(statements: str, code: str) -> None:
+    the_only(POINT + REFERENCES + f"master {{ {statements} }}", code)
+
+
+# Warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("master { int «x»; }", "W0101"),
+        ("master { int «x»; x = 3; x += 1; x++; }", "W0101"),
+        ("master { vector<int> «v»; v :: 3; v[0] = 4; clear(v); }", "W0101"),
+        ("int f() { return 1; «print(2)»; print(3); return 4; }", "W0102"),
+        ("master { while (true) { } «print(1)»; }", "W0102"),
+        ("master { while (true) { break; «print(1)»; } }", "W0102"),
+        ("master { exit(1); «print(1)»; }", "W0102"),
+        (JOB + "master { job<int> «j» = remote f(1); }", "W0103"),
+        (JOB + "master { vector<job<int>> «js»; js :: remote f(1); }", "W0103"),
+        ("master { int x; «x == 1»; }", "W0104"),
+        ("master { int x; «x»; }", "W0104"),
+        ("master { «sqrt(2.0)»; }", "W0104"),
+        ("master { char c; if («c == 300») print(c); }", "W0105"),
+        ("master { char c; if («c >= 0») print(c); }", "W0105"),
+        ("master { int x; if («x < 3000000000») print(x); }", "W0105"),
+        ("master { int x; if («-3000000000 > x») print(x); }", "W0105"),
+        ("master { int x; if («x == x») print(x); }", "W0105"),
+    ],
+)
+def test_warnings(text: str, code: str) -> None:
+    message = the_only(text, code, Severity.WARNING)
+    assert message.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "master { for (int i in 0..3) print(); }",
+        "int f(int unused) { return 1; }",
+        JOB + "master { remote f(1); f(1); }",
+        "master { int x = 3; print(x); }",
+        "master { vector<int> v = [1]; pop(v); }",
+        "master { double d; if (d == d) print(d); }",
+        "master { char c; int x; if (c < 255 && x < 2147483647) print(c); }",
+        "void set(int& x) { x = 1; } master { int x; set(x); }",
+    ],
+)
+def test_no_warning(text: str) -> None:
+    assert codes(text) == []
+
+
+@pytest.mark.parametrize(
+    ("comparison", "value"), [("c < 256", True), ("c > 255", False), ("c <= -1", False), ("c != 300", True)]
+)
+def test_what_a_comparison_always_is(comparison: str, value: bool) -> None:
+    (message,) = checked(f"master {{ char c; if ({comparison}) print(c); }}")[1]
+    assert message.message == f"this comparison is always {'true' if value else 'false'}"
+
+
+# One mistake, one message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "master { print(x, x + 1, x); x = 3; int y = x; }",
+        "master { auto y = x; print(y + 1, y->z, y[0]); y :: 3; y++; }",
+        "master { nothing n; print(n); n = 5; }",
+        "struct s { nothing n; } master { struct s a; a->n = 3; print(a->n, a); }",
+        "nothing f(int a) { return a; } master { int x = f(1); print(f(2), x); }",
+        "const int N = 1 / 0; master { print(N, N + 1); int x = N; }",
+        "master { int x = f(1); x = f(2); print(x); }",
+        "master { if (x) print(1); else print(2); }",
+    ],
+)
+def test_one_mistake_gives_one_message(text: str) -> None:
+    messages = [item for item in checked(text)[1] if item.severity is Severity.ERROR]
+    assert len(messages) == 1, messages
+
+
+def test_an_unknown_name_is_said_once_in_each_function() -> None:
+    assert codes("int f() { return x + x; } int g() { return x; }") == ["E0301", "E0301"]
+
+
+def test_independent_mistakes_are_all_said_in_order() -> None:
+    text = """
+    int f(int a) { return "a"; }
+    master {
+        int x = true;
+        print(y);
+        f("b") + f(1, 2);
+        if (1) { x = 1.5; }
+    }
+    int g() { }
+    """
+    found = [item for item in checked(text)[1] if item.severity is Severity.ERROR]
+    expected = ["E0201", "E0201", "E0301", "E0201", "E0206", "E0204", "E0205", "E0311"]
+    assert [item.code for item in found] == expected
+
+
+def test_twenty_errors_are_enough() -> None:
+    text = "master { " + " ".join(f"int x{number} = true;" for number in range(40)) + " }"
+    tree, messages = checked(text)
+    assert tree is None
+    assert len([item for item in messages if item.severity is Severity.ERROR]) == 20
+
+
+def test_a_wrong_program_has_no_tree() -> None:
+    tree, _ = checked("master { int x = true; }")
+    assert tree is None
