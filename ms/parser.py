@@ -95,7 +95,9 @@ def _lark() -> tuple[lark.Lark, Productions, dict[str, str]]:
             keep_all_tokens=True, maybe_placeholders=False,
         )  # fmt: skip
         _save(parser, kept)
-    return parser, parser.options.transformer, _terminals(parser)
+    productions = parser.options.transformer
+    assert isinstance(productions, Productions)
+    return parser, productions, _terminals(parser)
 
 
 def _cache_path(grammar: bytes) -> str:

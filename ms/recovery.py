@@ -46,7 +46,15 @@ class Recovery:
         self._mends += 1
         if self._mends > _MENDS_MAX or self._reports >= _REPORTS_MAX:
             return self._give_up(index)
-        mends = (self._mend_end, self._mend_keyword, self._mend_field, self._mend_unclosed, self._mend_stray)
+        mends = (
+            self._mend_end,
+            self._mend_keyword,
+            self._mend_field,
+            self._mend_cast,
+            self._mend_for_comma,
+            self._mend_unclosed,
+            self._mend_stray,
+        )
         for mend in mends:
             resumed = mend(index)
             if resumed is not None:
@@ -104,8 +112,6 @@ class Recovery:
         else:
             self._report(index, span, "`}`", self._found(index), at=self._unclosed())
         self._close_blocks(index)
-        if not self._tables.accepts(self._parse.states, END):
-            self._parse.cut(self._tables.list_index(self._parse.states), index)
         return index
 
     def _mend_keyword(self, index: int) -> int | None:
@@ -122,8 +128,11 @@ class Recovery:
             self._reserved.add(token.text)
             self._reports += 1
             self._parse.diagnostics.add(errors.reserved_word(self._parse.span(token), token.text))
-        self._parse.tokens[index] = Token("NAME", token.text, token.start, token.end)
         self._parse.skipped_names.add(token.text)
+        tokens = self._parse.tokens
+        for at in range(index, len(tokens) if token.type == "RESERVED" else index + 1):
+            if tokens[at].text == token.text:
+                tokens[at] = Token("NAME", token.text, tokens[at].start, tokens[at].end)
         return index
 
     def _mend_field(self, index: int) -> int | None:
@@ -135,6 +144,33 @@ class Recovery:
         self._report(index, self._parse.span(dot), "`->`", "`.`", help)
         self._parse.cut(len(self._parse.states) - 3, index)
         self._parse.put(self._parse.terminals["->"], "->", index)
+        self._parse.put("NAME", name.text, index)
+        return index
+
+    def _mend_cast(self, index: int) -> int | None:
+        """`(int) x` for `int(x)`. A hole takes what follows as its operand, so that its type does not matter."""
+        if self._symbols(2) != ["LPAR", "CONVERSION"] or self._parse.tokens[index].type != "RPAR":
+            return None
+        name = self._parse.values[-1]
+        span = self._parse.span(self._parse.tokens[index])
+        self._report(index, span, "`(`", "`)`", f"a conversion is a call: {name.text}(x)")
+        self._parse.cut(len(self._parse.states) - 3, index + 1)
+        self._parse.put("NAME", "", index + 1)
+        self._parse.put("OPERATOR", "*", index + 1)
+        return index + 1
+
+    def _mend_for_comma(self, index: int) -> int | None:
+        """`for (int i = 0, i < n; …)`: the comma has made a variable of the condition's first name."""
+        states = self._parse.states
+        if self._symbols(5) != ["LPAR", "type", "declarators", "COMMA", "NAME"]:
+            return None
+        insert = ("SEMICOLON", "NAME")
+        if not self._tables.survives(states[:-2], insert, self._parse.tokens, index, 3):
+            return None
+        comma, name = self._parse.values[-2:]
+        self._report(index, self._parse.span(comma), "`;` in the head of `for`", "`,`")
+        self._parse.cut(len(states) - 3, index)
+        self._parse.put("SEMICOLON", ";", index)
         self._parse.put("NAME", name.text, index)
         return index
 
@@ -222,7 +258,7 @@ class Recovery:
     def _close_blocks(self, index: int) -> None:
         """Puts in the `}` that are missing in front of token `index`."""
         for _ in range(2 * len(self._parse.brackets) + 2):
-            if self._list() == "declarations":
+            if self._tables.accepts(self._parse.states, "MASTER"):
                 return
             if self._tables.accepts(self._parse.states, "RBRACE"):
                 self._parse.put("RBRACE", "}", index)
@@ -257,13 +293,13 @@ class Recovery:
         tables, states, tokens = self._tables, self._parse.states, self._parse.tokens
         base = tables.list_index(states)
         closers = [_CLOSERS[bracket.type] for bracket, at in self._parse.brackets if at > base]
-        repair = tables.substitution(states, tokens, index)
+        repair = tables.substitution(states, tokens, index) if tokens[index].text in "=:" else None
         if repair is None:
             repair = tables.insertion(states, tokens, index, closers)
             if repair is not None:
                 self._report_missing(index, repair)
                 return self._apply(repair, index)
-            repair = tables.deletion(states, tokens, index)
+            repair = tables.substitution(states, tokens, index) or tables.deletion(states, tokens, index)
         self._report_any(index)
         if repair is not None:
             return self._apply(repair, index)
@@ -275,7 +311,8 @@ class Recovery:
         if missing not in ("SEMICOLON", "RPAR", "RSQB", "RBRACE"):
             return self._report_any(index)
         construct = self._tables.construct(self._parse.states, self._parse.values)
-        expected = self._tables.text_of(missing) + (f" after {construct}" if construct else "")
+        preposition = "in" if construct == "the head of `for`" else "after"
+        expected = self._tables.text_of(missing) + (f" {preposition} {construct}" if construct else "")
         at: tuple[Label, ...] = ()
         if missing != "SEMICOLON":
             at = (Label(self._parse.span(self._parse.brackets[-1][0]), "opened here"),)
@@ -303,10 +340,8 @@ class Recovery:
             return (f"`x{token.text}` is a statement of its own",)
         if token.text == "[" and in_type:
             return ("a vector is declared `vector<int> v;`",)
-        if token.text in ("*", "&") and symbols[-1:] == ["type"]:
+        if token.text in ("*", "&") and symbols[-1] in ("type", "CONVERSION", "SCALAR"):
             return ("there are no pointers; a parameter `T& x` is the caller's variable itself",)
-        if token.text == ")" and symbols[-1:] == ["CONVERSION"]:
-            return ("a conversion is a call: int(x)",)
         if symbols[-1:] == ["WHILE"] or symbols[-1:] == ["IF"]:
             return ("a condition stands in ( )",)
         return ()
@@ -336,12 +371,32 @@ class Recovery:
 
     def _give_up_some(self, index: int, base: int) -> int:
         """Gives up text from the last thing that could stand alone to where the next one may begin."""
-        repair = self._sync(index, base)
+        repair = self._head_of_for(index, base) or self._sync(index, base)
         if self._resumed == repair.index and repair.keep == len(self._parse.states) - 1 and not repair.insert:
             repair = Repair(base, (), repair.index + (self._parse.tokens[repair.index].type != END))
         self._apply(repair, index)
         self._resumed = repair.index
         return repair.index
+
+    def _head_of_for(self, index: int, base: int) -> Repair | None:
+        """An empty head in the place of the head of `for` that token `index` stands in."""
+        states, tokens = self._parse.states, self._parse.tokens
+        depth = 0
+        keep = 0
+        for bracket, at in self._parse.brackets:
+            if at > base and bracket.type == "LPAR":
+                keep = keep or (at if self._tables.symbols[states[at - 1]] == "FOR" else 0)
+                depth += keep > 0
+        if not keep:
+            return None
+        for behind in range(index, min(index + 200, len(tokens))):
+            kind = tokens[behind].type
+            depth += (kind == "LPAR") - (kind == "RPAR")
+            if kind in ("LBRACE", "RBRACE", END):
+                return None
+            if depth == 0:
+                return Repair(keep, ("SEMICOLON", "SEMICOLON"), behind)
+        return None
 
     def _sync(self, index: int, base: int) -> Repair:
         """Where to go on: behind a `;`, or at a token that fits."""

@@ -79,8 +79,10 @@ class Tables:
         return terminal in self._states[state]
 
     def terminals_of(self, token: Token, state: int) -> tuple[str, ...]:
-        """What a token is in a state: see the head of the grammar."""
+        """What a token is in a state: see the head of the grammar. A word kept for later counts as a name here."""
         kind = token.type
+        if kind == "RESERVED":
+            return ("NAME",)
         if kind == "LBRACE" and kind not in self._states[state]:
             return ("MAP_BRACE",)
         if kind == "SHIFT" and kind not in self._states[state]:
@@ -120,7 +122,7 @@ class Tables:
         candidates: list[tuple[str, ...]] = [(semicolon,)]
         candidates += [closers[:count] for count in range(1, min(len(closers), 4) + 1)]
         candidates += [(*closers, semicolon)] if closers else []
-        candidates += [(comma,), ("NAME",), ("LPAR",), ("COLON",)]
+        candidates += [(comma,), ("NAME",), ("COLON",)]
         for insert in candidates:
             if self.survives(stack, insert, tokens, index, SURVIVING_TOKENS):
                 return Repair(len(stack) - 1, insert, index)
@@ -128,7 +130,7 @@ class Tables:
 
     def substitution(self, stack: Sequence[int], tokens: Sequence[Token], index: int) -> Repair | None:
         """Another word in the place of token `index`: one that is often confused with it."""
-        confused = {"=": "==", "==": "=", ":": "::", "->": ".", ";": ",", ",": ";", "{": "("}
+        confused = {"=": "==", "==": "=", ":": "::", "->": ".", ";": ",", ",": ";"}
         other = confused.get(tokens[index].text)
         if other is None:
             return None
@@ -153,9 +155,7 @@ class Tables:
                 if insert and not self.takes(stack[keep], insert[0]):
                     continue
                 copy = list(stack[max(0, keep - _STATES_COPIED_MAX) : keep + 1])
-                if all(self.shifts(copy, terminal) for terminal in insert) and all(
-                    self.shifts(copy, terminal) for terminal in self.terminals_of(token, copy[-1])
-                ):
+                if all(self.shifts(copy, terminal) for terminal in (*insert, token.type)):
                     return Repair(keep, insert, index)
         return None
 
@@ -180,9 +180,13 @@ class Tables:
             words.append("a type")
         elif "NAME" in taken:
             words.append("a name")
-        for text in (")", "]", "}", ";", ",", "=", ":", "(", "{", "in", "<", ">", "::", "case", "->", "text"):
-            name = self.terminals.get(text, "")
-            if name in taken and not (words[:1] == ["an expression"] and text in "({"):
+        punctuation = [")", "]", "}", ";", ",", ":"]
+        if "OPERATOR" not in taken:  # behind an operand, what may go on with it is not what is missing
+            punctuation += ["=", "(", "{", "in", "<", ">", "::", "case", "->"]
+        if {"SEMICOLON", "RBRACE"} <= taken:
+            punctuation.remove("}")
+        for text in punctuation:
+            if self.terminals[text] in taken and not (words[:1] == ["an expression"] and text in "({"):
                 words.append(f"`{text}`")
         if "STRING" in taken and "INTEGER" not in taken:
             words.append("a string")
@@ -205,9 +209,10 @@ class Tables:
                 return "the map"
             if symbol == "LBRACE" and below == "NAME" and symbols[index - 2] != "STRUCT":
                 return f"the fields of `{values[index - 1].text}`"
-            if symbol == "declarators" or (symbol == "NAME" and below == "type"):
-                name = values[index].text if symbol == "NAME" else values[index][-1].name.text
-                return f"the declaration of `{name}`"
+            if symbol == "declarators":
+                return f"the declaration of `{values[index][-1].name.text}`"
+            if symbol == "NAME" and below == "type" and _is_variable(symbols[:index]):
+                return f"the declaration of `{values[index].text}`"
             if symbol == "EQUAL" and below == "NAME":
                 return f"the declaration of `{values[index - 1].text}`"
             if symbol in ("RETURN", "BREAK", "CONTINUE", "IMPORT"):
@@ -225,3 +230,9 @@ class Tables:
         if below in ("NAME", "CONVERSION"):
             return f"the arguments of `{values[index - 1].text}`"
         return ""
+
+
+def _is_variable(symbols: Sequence[str]) -> bool:
+    """Whether a name behind these symbols, the last of them its type, is a variable's: not a function's or a parameter's."""
+    before = symbols[-2:-1]
+    return before not in (["declarations"], ["JOB"], ["EXTERN"], ["COMMA"]) and symbols[-3:-1] != ["NAME", "LPAR"]
