@@ -222,8 +222,11 @@ class Writer:
         self.branch_if(self.value(f"icmp slt i64 {step}, {count}"), loop, after)
         self.label(after)
 
-    def finish(self, head: str) -> None:
-        """Ends the function and gives it to the module. `head` stands before its brace ("define … #0")."""
+    def finish(self, head: str, attributes: str = PLAIN, scope: str = "") -> None:
+        """Ends the function and gives it to the module. `head` is what stands between `define` and the attributes. The
+        section is named because LLVM would put what it finds cold into another one."""
         if not self.ended:
             self.unreachable()
-        self.module.functions.append("\n".join([f"{head} {{", "entry:", *self._allocas, *self._lines, "}"]))
+        debug = f" !dbg {scope}" if scope else ""
+        first = f'define {head} {attributes} section ".text"{debug} {{'
+        self.module.functions.append("\n".join([first, "entry:", *self._allocas, *self._lines, "}"]))

@@ -12,7 +12,7 @@ from enum import Enum
 from ms.codegen import calls, changes, memory, statements
 from ms.codegen.constants import Constants
 from ms.codegen.debug import DebugInfo
-from ms.codegen.emitter import PLAIN, Module, Writer, quoted
+from ms.codegen.emitter import Module, Writer, quoted
 from ms.codegen.frame import Frame, Unit
 from ms.codegen.glue import FASTCC, Glue
 from ms.codegen.layout import Layout
@@ -43,7 +43,7 @@ def program_text(unit: Unit, program: Program, role: Role, fingerprint: bytes) -
     module = unit.module
     start = Writer(module)
     start.ret("void")
-    start.finish(f"define hidden void @ms_text_start() {PLAIN}")
+    start.finish("hidden void @ms_text_start()")
     for reached in reachable(program, role):
         function(unit, reached)
     if role is Role.MASTER:
@@ -96,7 +96,7 @@ def function(unit: Unit, function: Function) -> None:
     if not w.ended and function.ref.result is VOID:
         statements.end_function(frame, "")
     convention = "internal" if is_master else FASTCC
-    w.finish(f"define {convention} {target.result} {target.symbol}({target.parameters}) {PLAIN} !dbg {scope}")
+    w.finish(f"{convention} {target.result} {target.symbol}({target.parameters})", scope=scope)
 
 
 def _parameter(f: Frame, variable: Variable, passing: Passing, is_changed: bool) -> None:

@@ -65,7 +65,7 @@ class Glue:
         self._made.add(name)
         writer = Writer(self.module)
         yield name, writer
-        writer.finish(f"define {FASTCC} {result} {name}({parameters}) {attributes}")
+        writer.finish(f"{FASTCC} {result} {name}({parameters})", attributes)
 
     # Dropping
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ms.codegen import arithmetic, calls, layout, memory
-from ms.codegen.emitter import PLAIN, Writer
+from ms.codegen.emitter import Writer
 from ms.codegen.frame import Frame
 from ms.codegen.memory import Operand, Vector, register, view
 from ms.diagnostics import InternalError
@@ -180,7 +180,7 @@ def _thunk(f: Frame, e: BuiltinCall, element: Type) -> str:
     w.location = unit.debug.location(scope, e.span)
     inner = Frame(unit, f.function, scope, w)
     w.ret(f"i1 {_call_less(inner, _less(e), element, '%a', '%b')}")
-    w.finish(f"define internal zeroext i1 {name}(ptr %a, ptr %b) {PLAIN} !dbg {scope}")
+    w.finish(f"internal zeroext i1 {name}(ptr %a, ptr %b)", scope=scope)
     return name
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ms.codegen import calls, layout, memory
 from ms.codegen.abi import Kind
-from ms.codegen.emitter import NOINLINE, NOMERGE_NOINLINE, PLAIN, Writer
+from ms.codegen.emitter import NOINLINE, NOMERGE_NOINLINE, Writer
 from ms.codegen.glue import Glue
 from ms.codegen.memory import Operand, View, register, view
 from ms.diagnostics import InternalError
@@ -305,7 +305,7 @@ class Wire:
 
     def _finish_entry(self, w: Writer, function: Function, sort: str, parameters: str) -> str:
         name = f'@"{sort}.{function.ref.name}"'
-        w.finish(f"define internal zeroext i1 {name}({parameters}) {PLAIN}")
+        w.finish(f"internal zeroext i1 {name}({parameters})")
         return name
 
 
