@@ -58,9 +58,9 @@ def malformed_number(span: Span, text: str, *help: str) -> Diagnostic:
     return _error("E0105", f"`{text}` is not a number", span, "", *help)
 
 
-def bad_text(span: Span, what: str) -> Diagnostic:
+def bad_text(span: Span, what: str, *help: str) -> Diagnostic:
     """A byte that is not UTF-8, or a character that no token begins with."""
-    return _error("E0106", what, span)
+    return _error("E0106", what, span, "", *help)
 
 
 def too_deep(span: Span, limit: int) -> Diagnostic:

@@ -27,15 +27,15 @@ KEYWORDS = frozenset(_KEYWORDS.split())
 
 _PATTERN = re.compile(
     r"""[ \t\r\n\f\v]*+
-    (?: ([A-Za-z_][A-Za-z0-9_]*+)                                                           # 1 a word
+    (?: ([A-Za-z_][A-Za-z0-9_]*+) (?![\x80-\xff])                                            # 1 a word
       | (//[^\n]*+ | /\*(?s:.*?)\*/)                                                        # 2 a comment
       | (0[xXbB][0-9A-Za-z_]*+ | [0-9](?:[eE][+-](?=[0-9])|[0-9A-Za-z_])*+
             (?:\.[0-9](?:[eE][+-](?=[0-9])|[0-9A-Za-z_])*+)?+)                              # 3 a number
-      | ("(?:[^"\\\n]|\\[^\n])*+"?+)                                                        # 4 a string
-      | ('(?:[^'\\\n]|\\[^\n])*+'?+)                                                        # 5 a character
+      | ("(?:[^"\\\n]|\\[^\n])*+" | '(?:[^'\\\n]|\\[^\n])*+')                              # 4 a string, a character
       | (>>>= | <<= | >>= | >>> | [-+*/%&|^=!<>]= | && | \|\| | \+\+ | -- | -> | :: | \.\. | << | >>
-            | [-+*/%&|^=!<>~?:;,.(){}\[\]])                                                 # 6 an operator
-      | ([^\ \t\r\n\f\v])                                                                   # 7 what nothing begins with
+            | [-+*/%&|^=!<>~?:;,.(){}\[\]])                                                 # 5 an operator
+      | (["'][^\n]*?(?=[\]);,}\ \t\r]{0,9}(?:\n|\Z)))                                        # 6 quoted text without end
+      | ([A-Za-z0-9_\x80-\xff]++ | \#[^\n]*+ | [^\ \t\r\n\f\v])                            # 7 what nothing begins with
       | \Z )""",
     re.VERBOSE,
 )
@@ -49,6 +49,8 @@ _SIMPLE_ESCAPES = {
 }  # fmt: skip
 
 SOURCE_SIZE_MAX = 16 * 1024 * 1024
+_CURLY_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
 
@@ -88,6 +90,7 @@ def tokens(file: SourceFile, terminals: Mapping[str, str], diagnostics: Diagnost
     grammar's comes as `RESERVED`, which no rule accepts."""
     text = file.data.decode("latin-1")
     position = 3 if text.startswith("\xef\xbb\xbf") else 0
+    rest = ""  # a comment without end
     get = terminals.get
     for match in _PATTERN.finditer(text, position):
         kind = match.lastindex
@@ -95,22 +98,23 @@ def tokens(file: SourceFile, terminals: Mapping[str, str], diagnostics: Diagnost
             word = match[1]
             start, end = match.span(1)
             yield Token(get(word) or ("RESERVED" if word in KEYWORDS else "NAME"), word, start, end)
-        elif kind == 6:
-            start, end = match.span(6)
-            word = match[6]
-            if word == "/" and text.startswith("*", end):
-                diagnostics.add(errors.unterminated(Span(file, start, end + 1), "comment"))
+        elif kind == 5:
+            start, end = match.span(5)
+            word = match[5]
+            if word[0] == "/" and text.startswith("/*", start):
+                diagnostics.add(errors.unterminated(Span(file, start, start + 2), "comment"))
+                rest = "/*"
                 break
             yield Token(terminals[word], word, start, end)
         elif kind == 3:
             yield Token(_number_terminal(match[3]), match[3], *match.span(3))
         elif kind == 4:
-            yield _quoted(file, "STRING", match[4], match.start(4), diagnostics)
-        elif kind == 5:
-            yield _quoted(file, "CHAR", match[5], match.start(5), diagnostics)
-        elif kind == 7:
-            _report_strange(file, match.start(7), diagnostics)
-    yield Token(END, "", len(text), len(text))
+            yield Token("STRING" if match[4][0] == '"' else "CHAR", match[4], *match.span(4))
+        elif kind == 6:
+            yield _unterminated(file, match[6], match.start(6), diagnostics)
+        elif kind == 7 and _report_strange(file, match[7], match.start(7), diagnostics):
+            yield Token("NAME", match[7], *match.span(7))
+    yield Token(END, rest, len(text), len(text))
 
 
 def _number_terminal(text: str) -> str:
@@ -121,23 +125,40 @@ def _number_terminal(text: str) -> str:
     return "FLOATING" if "." in text or "e" in text or "E" in text else "INTEGER"
 
 
-def _quoted(file: SourceFile, terminal: str, text: str, start: int, diagnostics: Diagnostics) -> Token:
-    quote = text[0]
-    if len(text) < 2 or text[-1] != quote:
-        what = "string" if quote == '"' else "character literal"
-        diagnostics.add(errors.unterminated(Span(file, start, start + 1), what))
-    return Token(terminal, text, start, start + len(text))
+def _unterminated(file: SourceFile, text: str, start: int, diagnostics: Diagnostics) -> Token:
+    """Quoted text without its second quote: it goes to the end of the line, without the punctuation there."""
+    is_string = text[0] == '"'
+    what = "string" if is_string else "character literal"
+    diagnostics.add(errors.unterminated(Span(file, start, start + 1), what))
+    return Token("STRING" if is_string else "CHAR", text[0], start, start + len(text))
 
 
-def _report_strange(file: SourceFile, start: int, diagnostics: Diagnostics) -> None:
-    byte = file.data[start]
-    if byte == 0:
-        diagnostics.add(errors.bad_text(Span(file, start, start + 1), "a zero byte: is this file text?"))
-        return
-    character = file.data[start : start + 4].decode("utf-8", "ignore")[:1]
-    shown = character if character.isprintable() and character else f"\\x{byte:02x}"
-    end = start + max(1, len(character.encode()))
-    diagnostics.add(errors.bad_text(Span(file, start, end), f"`{shown}` has no meaning here"))
+def _report_strange(file: SourceFile, text: str, start: int, diagnostics: Diagnostics) -> bool:
+    """Reports what no token begins with; whether it may stand for a name."""
+    span = Span(file, start, start + len(text))
+    if text == "\0":
+        diagnostics.add(errors.bad_text(span, "a zero byte: is this file text?"))
+        return False
+    if text[0] == "#":
+        diagnostics.add(errors.bad_text(span, "`#` has no meaning here", 'another file is read by import "name.ms";'))
+        return False
+    if text.isascii():
+        shown = text if text.isprintable() else f"\\x{ord(text):02x}"
+        diagnostics.add(errors.bad_text(span, f"`{shown}` has no meaning here"))
+        return False
+    try:
+        word = text.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return True  # that the file is not UTF-8 has been reported
+    strange = next(character for character in word if not character.isascii())
+    if not strange.isprintable() or strange.isspace():
+        diagnostics.add(errors.bad_text(span, f"the invisible character U+{ord(strange):04X} has no meaning here"))
+        return word.strip(strange) != ""
+    helps = ('a string stands between " and "',) if strange in _CURLY_QUOTES else ()
+    if strange.isalnum():
+        helps = ("names are made of A to Z, a to z, 0 to 9 and _",)
+    diagnostics.add(errors.bad_text(span, f"`{strange}` has no meaning here", *helps))
+    return True
 
 
 def integer_value(text: str, span: Span, diagnostics: Diagnostics) -> tuple[int, bool]:
@@ -170,7 +191,10 @@ def floating_value(text: str, span: Span, diagnostics: Diagnostics) -> tuple[flo
     if match is None:
         diagnostics.add(errors.malformed_number(span, text))
         return 0.0, False
-    return float(text.rstrip("f").replace("_", "")), bool(match[1])
+    value = float(text.rstrip("f").replace("_", ""))
+    if value == float("inf"):
+        diagnostics.add(errors.malformed_number(span, text, "the largest double is about 1.8e308"))
+    return value, bool(match[1])
 
 
 def char_value(file: SourceFile, token: Token, diagnostics: Diagnostics) -> int:

@@ -164,6 +164,8 @@ class Parse:
         self.brackets: list[tuple[Token, int]] = []  # those open, each with the index of its state
         self.skipped: list[Span] = []
         self.skipped_names: set[str] = set()
+        if diagnostics.items:
+            self.skipped_names.update(token.text for token in self.tokens if not token.text.isascii())
         self._run_start = 0  # the token of the last `;`, `{` or `}`
         self._is_deep = False  # a tree may be too deep
 
@@ -263,6 +265,15 @@ class Parse:
 
     def span(self, token: Token) -> Span:
         return Span(self.file, token.start, token.end)
+
+    def reduce(self, rule: Any) -> None:
+        """Does what lark would do with whatever token comes next."""
+        size = len(rule.expansion)
+        given = self.values[len(self.values) - size :]
+        del self.values[len(self.values) - size :]
+        del self.states[len(self.states) - size :]
+        self.values.append(self._state.parse_conf.callbacks[rule](given))
+        self.states.append(self.rows[self.states[-1]][rule.origin.name][1])
 
     def put(self, terminal: str, text: str, index: int) -> None:
         """Feeds what is not in the text, in front of token `index`. A `NAME` without a text is a hole."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ms import errors
+from ms import errors, syntax
 from ms.diagnostics import Label
 from ms.lexer import END, KEYWORDS, Token
 from ms.source import Span
@@ -38,7 +38,8 @@ class Recovery:
         self._tables = Tables(parse.rows, parse.end_state, parse.terminals)
         self._mends = 0
         self._reports = 0
-        self._resumed = -1  # the token at which the parse went on after text was given up
+        # The token at which the parse went on after text was given up: the end, where an open comment took the rest.
+        self._resumed = len(parse.tokens) - 1 if parse.tokens[-1].text else -1
         self._reserved: set[str] = set()
 
     def mend(self, index: int) -> int:
@@ -46,12 +47,16 @@ class Recovery:
         self._mends += 1
         if self._mends > _MENDS_MAX or self._reports >= _REPORTS_MAX:
             return self._give_up(index)
+        while (rule := self._tables.default_rule(self._parse.states[-1])) is not None:
+            self._parse.reduce(rule)
         mends = (
             self._mend_end,
             self._mend_keyword,
             self._mend_field,
             self._mend_cast,
+            self._mend_void,
             self._mend_for_comma,
+            self._mend_literal,
             self._mend_unclosed,
             self._mend_stray,
         )
@@ -158,6 +163,32 @@ class Recovery:
         self._parse.put("NAME", "", index + 1)
         self._parse.put("OPERATOR", "*", index + 1)
         return index + 1
+
+    def _mend_void(self, index: int) -> int | None:
+        """`f(void)` for `f()`."""
+        if self._symbols(2) != ["LPAR", "type"] or self._parse.tokens[index].type != "RPAR":
+            return None
+        given = self._parse.values[-1]
+        if not isinstance(given, syntax.NamedType) or given.name != "void":
+            return None
+        self._report(index, given.span, "`)`", "`void`", "a function without parameters is written f()")
+        self._parse.cut(len(self._parse.states) - 2, index)
+        return index
+
+    def _mend_literal(self, index: int) -> int | None:
+        """`do { … }`: a statement that begins like a struct, with a block behind the name."""
+        states, base = self._parse.states, self._tables.list_index(self._parse.states)
+        above = [self._tables.symbols[state] for state in states[base + 1 : base + 3]]
+        if self._list() not in ("statements", "cases") or above != ["NAME", "LBRACE"]:
+            return None
+        name = self._parse.values[base]
+        brace = self._parse.values[base + 1]
+        help = ("a loop is written while (true) { … if (…) break; }",) if name.text == "do" else ()
+        self._report(index, self._parse.span(name), "a statement", f"`{name.text}`", *help)
+        while self._parse.tokens[index].start > brace.start:
+            index -= 1
+        self._parse.cut(base, index)
+        return index
 
     def _mend_for_comma(self, index: int) -> int | None:
         """`for (int i = 0, i < n; …)`: the comma has made a variable of the condition's first name."""
@@ -293,13 +324,18 @@ class Recovery:
         tables, states, tokens = self._tables, self._parse.states, self._parse.tokens
         base = tables.list_index(states)
         closers = [_CLOSERS[bracket.type] for bracket, at in self._parse.brackets if at > base]
-        repair = tables.substitution(states, tokens, index) if tokens[index].text in "=:" else None
-        if repair is None:
-            repair = tables.insertion(states, tokens, index, closers)
-            if repair is not None:
-                self._report_missing(index, repair)
-                return self._apply(repair, index)
-            repair = tables.substitution(states, tokens, index) or tables.deletion(states, tokens, index)
+        if self._begins_line(index) and tables.survives(states, ("SEMICOLON",), tokens, index, 1):
+            repair: Repair | None = Repair(len(states) - 1, ("SEMICOLON",), index)
+        else:
+            repair = tables.insertion(states, tokens, index, closers) if tokens[index].text not in ("=", ":") else None
+        if repair is not None:
+            self._report_missing(index, repair)
+            return self._apply(repair, index)
+        repair = tables.substitution(states, tokens, index, closers)
+        if repair is not None:
+            self._report_other(index, repair)
+            return self._apply(repair, index)
+        repair = tables.deletion(states, tokens, index)
         self._report_any(index)
         if repair is not None:
             return self._apply(repair, index)
@@ -319,11 +355,19 @@ class Recovery:
         self._report(index, self._behind(index), expected, self._found(index), *self._hints(index), at=at)
         return None
 
+    def _report_other(self, index: int, repair: Repair) -> None:
+        """Reports that another word is meant."""
+        construct = self._tables.construct(self._parse.states, self._parse.values)
+        expected = self._tables.text_of(repair.insert[0]) + (f" in {construct}" if construct else "")
+        expected = "`==`" if self._parse.tokens[index].text == "=" and repair.insert[0] == "OPERATOR" else expected
+        span = self._parse.span(self._parse.tokens[index])
+        self._report(index, span, expected, self._found(index), *self._hints(index))
+
     def _report_any(self, index: int) -> None:
         expected = self._tables.expected(self._parse.states)
         construct = self._tables.construct(self._parse.states, self._parse.values)
         if construct and construct != "this statement":
-            expected += f" in {construct}"
+            expected += f" {'after' if construct[0] == '`' else 'in'} {construct}"
         span = self._parse.span(self._parse.tokens[index])
         self._report(index, span, expected, self._found(index), *self._hints(index))
 
@@ -331,19 +375,32 @@ class Recovery:
         """What helps with mistakes that people bring from other languages."""
         token = self._parse.tokens[index]
         symbols = self._symbols(2)
-        in_type = symbols == ["type", "NAME"] or symbols[-1:] == ["declarators"]
-        if token.text == "=" and self._list() != "declarations":
+        is_type = symbols[-1] in ("type", "CONVERSION", "SCALAR")
+        if self._list() == "declarations":
+            return self._hints_at_top(token, symbols)
+        if token.text == "=" and symbols[-1] != "NAME":
             return ("`==` compares; `=` assigns, and is a statement of its own",)
-        if token.text == "=" and symbols == ["type", "NAME"]:
-            return ("there are no global variables; a constant is declared `const int n = 1;`",)
         if token.type == "STEP":
             return (f"`x{token.text}` is a statement of its own",)
-        if token.text == "[" and in_type:
+        if token.text == "[" and (is_type or symbols == ["type", "NAME"] or symbols[-1] == "declarators"):
             return ("a vector is declared `vector<int> v;`",)
-        if token.text in ("*", "&") and symbols[-1] in ("type", "CONVERSION", "SCALAR"):
+        if token.text == "*" and is_type:
             return ("there are no pointers; a parameter `T& x` is the caller's variable itself",)
+        if token.text in (",", "}") and symbols == ["MAP_BRACE", "expression"]:
+            return ("a vector is written [1, 2, 3]",)
         if symbols[-1:] == ["WHILE"] or symbols[-1:] == ["IF"]:
             return ("a condition stands in ( )",)
+        return ()
+
+    def _hints_at_top(self, token: Token, symbols: list[str]) -> tuple[str, ...]:
+        if token.text in ("=", ";") and symbols == ["type", "NAME"]:
+            return ("there are no global variables; a constant is declared `const int n = 1;`",)
+        if token.text == "=" and symbols == ["CONST", "type"]:
+            return ("a constant is declared with its type: `const int n = 1;`",)
+        if token.text == "(" and symbols == ["JOB", "type"]:
+            return ("a job is declared with the type of its result: `job int f()`",)
+        if token.type in _STATEMENT_STARTS or symbols == ["declarations", "type"]:
+            return ("statements stand in a function or in `master { … }`",)
         return ()
 
     def _apply(self, repair: Repair, index: int) -> int:

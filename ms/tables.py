@@ -20,10 +20,13 @@ _PREFIXES_TRIED_MAX = 64
 # The kinds of lists that a parse goes on with after text was given up.
 LISTS = ("declarations", "fields", "statements", "cases")
 
+_OPENERS = frozenset({"LPAR", "LSQB", "LBRACE", "MAP_BRACE"})
+_CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
 _EXPRESSION_PARTS = frozenset({"value", "expression", "chain", "prefix", "postfix", "minimum", "appends"})
 _HEADS = {"IF": "the condition of `if`", "WHILE": "the condition of `while`", "FOR": "the head of `for`"}
 _HEADS["SWITCH"] = "the value of `switch`"
 _WORDS_MAX = 4
+_CONFUSED = {"=": ("==", ":"), "==": ("=",), ":": ("::",), "->": (".",), ";": (",",), ",": (";",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,12 @@ class Tables:
             return ("MORETHAN",) * (token.end - token.start)
         return (kind,)
 
+    def default_rule(self, state: int) -> Any:
+        """The rule that is reduced in a state whatever comes next, None when that depends on what comes."""
+        rules = {id(argument): argument for name, (_, argument) in self._states[state].items() if not name.islower()}
+        rule = next(iter(rules.values())) if len(rules) == 1 else None
+        return None if isinstance(rule, int) else rule
+
     def survives(
         self, stack: Sequence[int], insert: Iterable[str], tokens: Sequence[Token], index: int, count: int
     ) -> bool:
@@ -117,26 +126,27 @@ class Tables:
     ) -> Repair | None:
         """What could be missing in front of token `index`. `open_brackets` are the closers of the brackets that are
         open in this statement, the innermost last."""
-        comma, semicolon = "COMMA", "SEMICOLON"
         closers = tuple(reversed(open_brackets))
-        candidates: list[tuple[str, ...]] = [(semicolon,)]
+        candidates: list[tuple[str, ...]] = [("SEMICOLON",)]
         candidates += [closers[:count] for count in range(1, min(len(closers), 4) + 1)]
-        candidates += [(*closers, semicolon)] if closers else []
-        candidates += [(comma,), ("NAME",), ("COLON",)]
+        candidates += [(*closers, "SEMICOLON")] if closers else []
+        candidates += [("COMMA",), ("NAME",), ("COLON",)]
         for insert in candidates:
             if self.survives(stack, insert, tokens, index, SURVIVING_TOKENS):
                 return Repair(len(stack) - 1, insert, index)
         return None
 
-    def substitution(self, stack: Sequence[int], tokens: Sequence[Token], index: int) -> Repair | None:
+    def substitution(
+        self, stack: Sequence[int], tokens: Sequence[Token], index: int, open_brackets: Sequence[str]
+    ) -> Repair | None:
         """Another word in the place of token `index`: one that is often confused with it."""
-        confused = {"=": "==", "==": "=", ":": "::", "->": ".", ";": ",", ",": ";"}
-        other = confused.get(tokens[index].text)
-        if other is None:
-            return None
-        insert = (self.terminals[other],)
-        if self.survives(stack, insert, tokens, index + 1, SURVIVING_TOKENS):
-            return Repair(len(stack) - 1, insert, index + 1)
+        token = tokens[index]
+        others = [self.terminals[other] for other in _CONFUSED.get(token.text, ())]
+        if token.type in _CLOSERS and open_brackets:
+            others.append(open_brackets[-1])
+        for other in others:
+            if self.survives(stack, (other,), tokens, index + 1, SURVIVING_TOKENS):
+                return Repair(len(stack) - 1, (other,), index + 1)
         return None
 
     def deletion(self, stack: Sequence[int], tokens: Sequence[Token], index: int) -> Repair | None:
@@ -198,9 +208,15 @@ class Tables:
     def construct(self, stack: Sequence[int], values: Sequence[Any]) -> str:
         """What the text is in the middle of: "the arguments of `f`"; "" for nothing with a name."""
         symbols = [self.symbols[state] for state in stack[1:]]
+        closed = 0
         for index in range(len(symbols) - 1, -1, -1):
             symbol = symbols[index]
             below = symbols[index - 1] if index else ""
+            if symbol in _CLOSERS:
+                closed += 1
+            if closed:
+                closed -= symbol in _OPENERS
+                continue
             if symbol == "LPAR":
                 return self._parenthesised(symbols, values, index)
             if symbol == "LSQB":
@@ -233,6 +249,6 @@ class Tables:
 
 
 def _is_variable(symbols: Sequence[str]) -> bool:
-    """Whether a name behind these symbols, the last of them its type, is a variable's: not a function's or a parameter's."""
+    """Whether a name behind these symbols, the last of them its type, is a variable's: no function's or parameter's."""
     before = symbols[-2:-1]
     return before not in (["declarations"], ["JOB"], ["EXTERN"], ["COMMA"]) and symbols[-3:-1] != ["NAME", "LPAR"]
