@@ -259,7 +259,11 @@ def test_an_argument_may_read_what_the_call_changes() -> None:
     assert codes("master { vector<int> v; resize(v, size(v) + 1); insert(v, 0, v[0]); print(v); }") == []
 
 
-def test_the_value_of_a_pure_call_is_there_to_be_used() -> None:
+def test_a_sort_that_seems_to_be_in_place() -> None:
     _, messages = checked("master { vector<int> v; sort(v); pop(v); }")
     assert [(item.code, item.severity) for item in messages] == [("W0104", Severity.WARNING)]
-    assert messages[0].help == ("it gives a new value: v = sort(v)",)
+    assert messages[0].help == ("`sort` gives a new value and leaves its argument: v = sort(v)",)
+
+
+def test_the_result_of_a_call_may_be_left_unused() -> None:
+    assert codes("master { sort([2, 1]); sqrt(2.0); int(2.5); }") == []

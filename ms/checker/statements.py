@@ -244,12 +244,17 @@ def expression_statement(body: Body, tree: syntax.ExpressionStatement) -> typed.
         return typed.Evaluate(_never(body, inner) or _wrong(tree.span), tree.span)
     if not isinstance(inner, syntax.CallOf | syntax.RemoteOf):
         body.report(errors.no_effect(inner.span))
-    elif isinstance(result, typed.BuiltinCall) and result.builtin.pure and result.builtin.returns:
-        help = f"it gives a new value: v = {result.builtin.name}(v)" if result.builtin.result == "V" else ""
-        body.report(errors.no_effect(inner.span, *([help] if help else [])))
-    elif isinstance(inner, syntax.CallOf) and inner.function.text in builtins.CONVERSIONS:
-        body.report(errors.no_effect(inner.span))
+    elif isinstance(result, typed.BuiltinCall) and result.builtin.pure and result.builtin.result == "V":
+        _warn_not_in_place(body, result)
     return typed.Evaluate(result, tree.span)
+
+
+def _warn_not_in_place(body: Body, call: typed.BuiltinCall) -> None:
+    """The result of a call may be left unused, but `sort(v);` looks as if it changed v."""
+    first = call.arguments[0]
+    if expressions.declared_at(first) is not None:
+        name = call.builtin.name
+        body.report(errors.no_effect(call.span, f"`{name}` gives a new value and leaves its argument: v = {name}(v)"))
 
 
 def _never(body: Body, tree: syntax.Expression) -> typed.Expression | None:
