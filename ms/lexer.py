@@ -35,7 +35,7 @@ _PATTERN = re.compile(
       | (>>>= | <<= | >>= | >>> | [-+*/%&|^=!<>]= | && | \|\| | \+\+ | -- | -> | :: | \.\. | << | >>
             | [-+*/%&|^=!<>~?:;,.(){}\[\]])                                                 # 5 an operator
       | (["'][^\n]*?(?=[\]);,}\ \t\r]{0,9}(?:\n|\Z)))                                        # 6 quoted text without end
-      | ([A-Za-z0-9_\x80-\xff]++ | \#[^\n]*+ | [^\ \t\r\n\f\v])                            # 7 what nothing begins with
+      | ([A-Za-z0-9_\x80-\xff]++ | \#[^\n]*+ | \0++ | [^\ \t\r\n\f\v])                    # 7 what nothing begins with
       | \Z )""",
     re.VERBOSE,
 )
@@ -53,6 +53,7 @@ _CURLY_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
+_MINIMA = frozenset({f"{INT_MAX + 1}", f"{LONG_MAX + 1}", f"{LONG_MAX + 1}L"})
 
 
 def read_source(path: str) -> SourceFile:
@@ -118,7 +119,7 @@ def tokens(file: SourceFile, terminals: Mapping[str, str], diagnostics: Diagnost
 
 
 def _number_terminal(text: str) -> str:
-    if text.isdigit() and len(text) < 20 and int(text) in (INT_MAX + 1, LONG_MAX + 1):
+    if text[0] in "29" and text.replace("_", "") in _MINIMA and _INTEGER.fullmatch(text):
         return "MINIMUM"
     if text[:2] in ("0x", "0X", "0b", "0B"):
         return "INTEGER"
@@ -136,7 +137,7 @@ def _unterminated(file: SourceFile, text: str, start: int, diagnostics: Diagnost
 def _report_strange(file: SourceFile, text: str, start: int, diagnostics: Diagnostics) -> bool:
     """Reports what no token begins with; whether it may stand for a name."""
     span = Span(file, start, start + len(text))
-    if text == "\0":
+    if text[0] == "\0":
         diagnostics.add(errors.bad_text(span, "a zero byte: is this file text?"))
         return False
     if text[0] == "#":
@@ -164,7 +165,14 @@ def _report_strange(file: SourceFile, text: str, start: int, diagnostics: Diagno
 def integer_value(text: str, span: Span, diagnostics: Diagnostics) -> tuple[int, bool]:
     """The value of an integer literal and whether it is a long; 0 when it is wrong, which is reported."""
     if match := _INTEGER.fullmatch(text):
-        return _in_range(int(text.rstrip("L").replace("_", "")), bool(match[1]), span, diagnostics)
+        digits = text.rstrip("L").replace("_", "")
+        if digits[0] == "0" and len(digits) > 1:
+            diagnostics.add(
+                errors.malformed_number(span, _cut(text), "there are no octal numbers: write it without the 0")
+            )
+            return 0, False
+        value = int(digits) if len(digits) < 20 else LONG_MAX + 1
+        return _in_range(value, bool(match[1]), span, diagnostics)
     if match := _BITS.fullmatch(text):
         digits, base = (match[1], 16) if match[1] else (match[3], 2)
         bits = int(digits.replace("_", ""), base)
@@ -174,8 +182,12 @@ def integer_value(text: str, span: Span, diagnostics: Diagnostics) -> tuple[int,
         is_long = bool(match[2] or match[4]) or bits >= 1 << 32
         width = 64 if is_long else 32
         return bits - (1 << width) if bits >> (width - 1) else bits, is_long
-    diagnostics.add(errors.malformed_number(span, text))
+    diagnostics.add(errors.malformed_number(span, _cut(text)))
     return 0, False
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 30 else f"{text[:29]}…"
 
 
 def _in_range(value: int, is_long: bool, span: Span, diagnostics: Diagnostics) -> tuple[int, bool]:
@@ -189,11 +201,11 @@ def floating_value(text: str, span: Span, diagnostics: Diagnostics) -> tuple[flo
     """The value of a floating literal and whether it is a float."""
     match = _FLOATING.fullmatch(text)
     if match is None:
-        diagnostics.add(errors.malformed_number(span, text))
+        diagnostics.add(errors.malformed_number(span, _cut(text)))
         return 0.0, False
     value = float(text.rstrip("f").replace("_", ""))
     if value == float("inf"):
-        diagnostics.add(errors.malformed_number(span, text, "the largest double is about 1.8e308"))
+        diagnostics.add(errors.malformed_number(span, _cut(text), "the largest double is about 1.8e308"))
     return value, bool(match[1])
 
 
