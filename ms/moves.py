@@ -71,7 +71,7 @@ class Values:
         self._owning = owning
         self._passings = passings
         self._liveness = liveness
-        self._parameters = {parameter: i for i, parameter in enumerate(parameters)}
+        self._parameters = {p: i for i, p in enumerate(parameters) if p.kind is VariableKind.PARAMETER}
         self._next_number = liveness.next_number
         self._seen = 0  # the variables used so far in the statement at hand
         self._effects = 0  # the variables changed or moved from so far in the operand at hand

@@ -140,11 +140,8 @@ class _Writer:
         self.values = Values(owning, passings, liveness, function.parameters)
 
     def function(self) -> Function:
-        own = [
-            p
-            for p, passing in zip(self._function.parameters, self._passings, strict=True)
-            if passing is Passing.OWNED and p.kind is VariableKind.PARAMETER
-        ]
+        passings = zip(self._function.parameters, self._passings, strict=True)
+        own = [p for p, passing in passings if passing is Passing.OWNED]
         self.values.owned.update(own)
         self.values.live = self._liveness.references
         body = self._block(self._function.body, [p for p in own if self._owning.owns(p.type)])
