@@ -49,7 +49,9 @@ ms_outcome ms_task_run(ms_task *task, bool (*run)(ms_reader *, ms_result *), ms_
 /* Runs the master block. */
 ms_outcome ms_task_run_block(ms_task *task, void (*block)(void), ms_bytes *failure, int32_t *exit_status);
 /* From any thread, while the task's owner keeps it alive. Returns at once; whoever cancels calls again, some milliseconds
- * later, until the task has ended. Does nothing when nothing runs. */
+ * later, until the task has ended. Does nothing when nothing runs. It marks the run that goes on at that moment: a caller that means
+ * one job calls it under the lock that the task's thread takes between two jobs, and then no other job is hit, however late the
+ * signal comes. */
 void ms_task_cancel(ms_task *task);
 /* The task that runs on this thread, or null. */
 ms_task *ms_task_current(void);

@@ -101,7 +101,8 @@ extern const ms_place_table ms_places;
 
 /* `size` bytes, aligned to 16, not cleared; never null; fails with "out of memory". size > 0. */
 void *ms_alloc(uint64_t size);
-/* Gives a block of ms_alloc back; `size` is the one it was allocated with. */
+/* Gives a block of ms_alloc back; `size` is the one it was allocated with. Nothing happens when that is 0, as capacity * element_size
+ * is for the empty vector and for static data. */
 void ms_free(void *block, uint64_t size);
 
 /* ---- Vectors of any element type (elements are moved as bytes) ---- */
