@@ -168,6 +168,17 @@ bool ms_option_size(uint64_t *size, const char *value, uint64_t maximum, char *m
     return true;
 }
 
+bool ms_option_payload(uint32_t *size, const char *value, char *message)
+{
+    uint64_t number;
+    if (!ms_option_size(&number, value, UINT32_MAX, message))
+        return false;
+    if (number < 1024)
+        return wrong(message, value, "enough: payloads need at least 1K");
+    *size = (uint32_t)number;
+    return true;
+}
+
 bool ms_option_seconds(double *seconds, const char *value, double minimum, char *message)
 {
     char wanted[64], *end;

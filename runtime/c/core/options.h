@@ -46,6 +46,7 @@ ms_options_result ms_options_read(const ms_option_table *table, void *options, i
 /* Values, with a message when they are not as they should be. */
 bool ms_option_count(uint32_t *count, const char *value, uint32_t minimum, uint32_t maximum, char *message);
 bool ms_option_size(uint64_t *size, const char *value, uint64_t maximum, char *message); /* bytes, also 4K, 512M, 2G */
+bool ms_option_payload(uint32_t *size, const char *value, char *message); /* a size from 1 KiB to what a header can say */
 bool ms_option_seconds(double *seconds, const char *value, double minimum, char *message);
 bool ms_option_flag(bool *flag, const char *value, char *message);
 #endif

@@ -1,0 +1,363 @@
+/* What the program calls about jobs. All of it runs on the program's thread, inside the task of the master block.
+ *
+ * Functions that take memory of malloc's or a lock look first whether the stack is nearly used up, since an overflow leaves the
+ * task wherever it is. */
+#include "master/api.h"
+
+#include "core/clock.h"
+#include "core/fail.h"
+#include "core/task.h"
+#include "core/text.h"
+#include "core/wire.h"
+#include "master/output.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DESCRIBED_MAX = 80 };
+#define PATIENCE_NS 2000000u /* how long it waits before it writes out what the program has printed */
+
+static ms_server *server;
+static ms_job_pool *pool;
+static uint32_t lost_max;
+static ms_task *local_task; /* --local: what jobs run as; null while one runs */
+static uint64_t local_end_number;
+
+void ms_api_setup(ms_server *the_server, ms_job_pool *the_pool, uint32_t the_lost_max)
+{
+    server = the_server;
+    pool = the_pool;
+    lost_max = the_lost_max;
+}
+
+void ms_api_end(void)
+{
+    ms_task_destroy(local_task);
+    local_task = NULL;
+}
+
+static void check(const ms_job *job)
+{
+    if (job == NULL)
+        ms_fail_message("no job");
+    ms_task_check_stack();
+}
+
+static bool has_ended(ms_job *job)
+{
+    return ms_job_state_now(job) != (uint32_t)MS_RUNNING;
+}
+
+/* ---- Starting ---- */
+
+ms_job *ms_remote_new(uint32_t ordinal, uint64_t size, uint8_t **arguments)
+{
+    ms_task_check_stack();
+    if (size > ms_payload_max) {
+        char message[96];
+        int length = snprintf(message, sizeof message, "arguments of %llu bytes, the limit is %llu", (unsigned long long)size,
+                              (unsigned long long)ms_payload_max);
+        ms_task_fail(message, (uint64_t)length, NULL, 0);
+    }
+    ms_job *job = ms_job_create(pool, ordinal, (uint32_t)size);
+    if (job == NULL)
+        ms_fail_out_of_memory();
+    *arguments = ms_job_arguments(job);
+    return job;
+}
+
+static void end_failed(ms_job *job, const ms_bytes *payload)
+{
+    ms_failure_view view;
+    if (ms_failure_decode(&view, payload->data, payload->size) != MS_WIRE_FINE)
+        view = (ms_failure_view){"out of memory", 13, NULL, 0};
+    ms_job_fail(job, MS_CAUSE_ITSELF, ms_failure_create("", view.message, view.message_size, view.story, view.story_size));
+}
+
+/* Serial elision: the job runs here and now, as a task inside this one. */
+static void run_here(ms_job *job)
+{
+    ms_bytes result = {0}, failure = {0};
+    ms_task *task = local_task != NULL ? local_task : ms_task_create(0);
+    if (task == NULL)
+        ms_fail_out_of_memory();
+    local_task = NULL; /* a job that starts a job needs another one */
+    ms_reader arguments = {ms_job_arguments(job), ms_job_arguments(job) + job->arguments_size};
+    ms_outcome outcome = ms_task_run(task, ms_program.jobs[job->ordinal - 1].run, &arguments, &result, &failure);
+    ms_job_claim(job);
+    if (outcome == MS_TASK_FINISHED && ms_job_finish(job, result.data, (uint32_t)result.size, &result))
+        job->cause = MS_CAUSE_NONE;
+    else if (outcome == MS_TASK_CANCELLED)
+        ms_job_fail(job, MS_CAUSE_CANCELLED, NULL);
+    else
+        end_failed(job, &failure);
+    ms_job_publish(job, ++local_end_number);
+    ms_bytes_free(&result);
+    ms_bytes_free(&failure);
+    if (local_task == NULL)
+        local_task = task;
+    else
+        ms_task_destroy(task);
+}
+
+void ms_remote_start(ms_job *job)
+{
+    if (server == NULL)
+        run_here(job);
+    else
+        ms_server_submit(server, job);
+}
+
+/* ---- Waiting ---- */
+
+static uint64_t deadline_in(double seconds)
+{
+    if (!(seconds > 0))
+        return 0;
+    return seconds > 1e9 ? UINT64_MAX : ms_clock_ns() + (uint64_t)(seconds * 1e9);
+}
+
+/* One sleep, until something has ended or the deadline has come. What the program has printed is not kept for long. */
+static void sleep_once(uint32_t signal, uint64_t deadline)
+{
+    uint64_t now = deadline == UINT64_MAX ? 0 : ms_clock_ns();
+    uint64_t left = deadline == UINT64_MAX ? UINT64_MAX : deadline > now ? deadline - now : 0;
+    if (left > PATIENCE_NS && ms_output_pending()) {
+        ms_server_wait(server, signal, PATIENCE_NS);
+        if (ms_server_signal(server) != signal)
+            return;
+        ms_output_flush();
+        return;
+    }
+    ms_server_wait(server, signal, left);
+}
+
+static bool is_past(uint64_t deadline)
+{
+    return deadline != UINT64_MAX && ms_clock_ns() >= deadline;
+}
+
+/* Waits until the job has ended; false when the deadline came first. What it printed is out then. */
+static bool await(ms_job *job, uint64_t deadline)
+{
+    while (!has_ended(job)) {
+        uint32_t signal = ms_server_signal(server);
+        atomic_fetch_or(&job->state, MS_AWAITED);
+        if (has_ended(job))
+            break;
+        if (is_past(deadline))
+            return false;
+        sleep_once(signal, deadline);
+    }
+    ms_output_flush_forwarded();
+    return true;
+}
+
+/* The index of the job that ended first, -1 when none has. */
+static int32_t first_ended(ms_job **jobs, uint32_t count)
+{
+    int32_t first = -1;
+    for (uint32_t i = 0; i < count; i++)
+        if (has_ended(jobs[i]) && (first < 0 || jobs[i]->end_number < jobs[first]->end_number))
+            first = (int32_t)i;
+    return first;
+}
+
+static int32_t any_until(ms_vector handles, uint64_t deadline)
+{
+    ms_job **jobs = handles.data;
+    if (handles.count == 0)
+        ms_fail_message("any of no jobs");
+    for (uint32_t i = 0; i < handles.count; i++)
+        check(jobs[i]);
+    for (;;) {
+        int32_t first = first_ended(jobs, handles.count);
+        if (first >= 0) {
+            ms_output_flush_forwarded();
+            return first;
+        }
+        uint32_t signal = ms_server_signal(server);
+        for (uint32_t i = 0; i < handles.count; i++)
+            atomic_fetch_or(&jobs[i]->state, MS_AWAITED);
+        if (first_ended(jobs, handles.count) >= 0)
+            continue;
+        if (is_past(deadline))
+            return -1;
+        sleep_once(signal, deadline);
+    }
+}
+
+int32_t ms_jobs_any(ms_vector jobs)
+{
+    return any_until(jobs, UINT64_MAX);
+}
+
+int32_t ms_jobs_any_for(ms_vector jobs, double seconds)
+{
+    return any_until(jobs, deadline_in(seconds));
+}
+
+int32_t ms_job_wait(ms_job *job)
+{
+    check(job);
+    await(job, UINT64_MAX);
+    return ms_job_state(job);
+}
+
+int32_t ms_job_wait_for(ms_job *job, double seconds)
+{
+    check(job);
+    await(job, deadline_in(seconds));
+    return ms_job_state(job);
+}
+
+/* ---- How it ended ---- */
+
+typedef struct words {
+    const char *text;
+    uint32_t size;
+} words;
+
+static words slave_of(const ms_job *job)
+{
+    const ms_failure *failure = job->end.failure;
+    return failure == NULL ? (words){NULL, 0} : (words){failure->text, failure->slave_size};
+}
+
+/* Why a failed job failed. `buffer` has room for the sentences that are made here. */
+static words message_of(const ms_job *job, char buffer[64])
+{
+    const ms_failure *failure = job->end.failure;
+    if (failure != NULL)
+        return (words){failure->text + failure->slave_size, failure->message_size};
+    if (job->cause == MS_CAUSE_CANCELLED)
+        return (words){"cancelled", 9};
+    if (job->cause == MS_CAUSE_LOST)
+        return (words){buffer, (uint32_t)snprintf(buffer, 64, "lost %u slave%s", lost_max, lost_max == 1 ? "" : "s")};
+    return (words){"out of memory", 13};
+}
+
+static words story_of(const ms_job *job, char buffer[64])
+{
+    const ms_failure *failure = job->end.failure;
+    if (failure != NULL && failure->story_size > 0)
+        return (words){failure->text + failure->slave_size + failure->message_size, failure->story_size};
+    return message_of(job, buffer);
+}
+
+/* "area(3, 0)"; long arguments are cut. */
+static void describe(ms_vector *text, ms_job *job)
+{
+    const ms_job_type *type = &ms_program.jobs[job->ordinal - 1];
+    ms_reader arguments = {ms_job_arguments(job), ms_job_arguments(job) + job->arguments_size};
+    ms_vector described = {0};
+    ms_text_words(text, type->name);
+    ms_text_char(text, '(');
+    if (type->describe == NULL || !type->describe(&arguments, &described))
+        described.count = 0;
+    uint32_t size = described.count;
+    const uint8_t *bytes = described.data;
+    if (size > DESCRIBED_MAX)
+        for (size = DESCRIBED_MAX - 3; size > 0 && (bytes[size] & 0xc0) == 0x80; size--) {
+        }
+    ms_text_bytes(text, bytes, size);
+    ms_text_words(text, size < described.count ? "...)" : ")");
+}
+
+static _Noreturn void fail_with(ms_job *job)
+{
+    char buffer[64];
+    ms_vector text = {0};
+    words slave = slave_of(job), story = story_of(job, buffer);
+    ms_text_words(&text, "job ");
+    describe(&text, job);
+    ms_text_words(&text, " failed");
+    if (slave.size > 0) {
+        ms_text_words(&text, " on slave ");
+        ms_text_bytes(&text, slave.text, slave.size);
+    }
+    if (job->end.failure == NULL) { /* the reason is one sentence without a place */
+        ms_text_words(&text, ": ");
+        ms_text_bytes(&text, story.text, story.size);
+        story.size = 0;
+    }
+    ms_task_fail(text.data, text.count, story.text, story.size);
+}
+
+ms_reader ms_job_get(ms_job *job)
+{
+    check(job);
+    await(job, UINT64_MAX);
+    if (ms_job_state_now(job) == (uint32_t)MS_FAILED)
+        fail_with(job);
+    return (ms_reader){job->end.result, job->end.result + job->result_size};
+}
+
+int32_t ms_job_state(ms_job *job)
+{
+    check(job);
+    return (int32_t)ms_job_state_now(job);
+}
+
+static ms_vector copy_words(words source)
+{
+    ms_vector text = {0};
+    ms_text_bytes(&text, source.text, source.size);
+    return text;
+}
+
+ms_vector ms_job_error(ms_job *job)
+{
+    char buffer[64];
+    check(job);
+    return ms_job_state_now(job) == (uint32_t)MS_FAILED ? copy_words(message_of(job, buffer)) : (ms_vector){0};
+}
+
+ms_vector ms_job_story(ms_job *job)
+{
+    char buffer[64];
+    check(job);
+    return ms_job_state_now(job) == (uint32_t)MS_FAILED ? copy_words(story_of(job, buffer)) : (ms_vector){0};
+}
+
+/* ---- The rest ---- */
+
+void ms_job_cancel(ms_job *job)
+{
+    check(job);
+    if (!ms_job_claim(job)) { /* it has ended, or the I/O thread ends it just now */
+        while (!has_ended(job))
+            sched_yield();
+        return;
+    }
+    ms_job_fail(job, MS_CAUSE_CANCELLED, NULL);
+    ms_job_publish(job, server == NULL ? ++local_end_number : ms_server_end_number(server));
+    if (server != NULL)
+        ms_server_cancel(server, job);
+}
+
+void ms_job_retain(ms_job *job)
+{
+    if (job != NULL)
+        ms_job_hold(job);
+}
+
+void ms_job_release(ms_job *job)
+{
+    if (job == NULL)
+        return;
+    ms_task_check_stack();
+    ms_job_drop(pool, job, true);
+}
+
+int32_t ms_slaves(void)
+{
+    return server == NULL ? 0 : (int32_t)ms_server_slaves(server);
+}
+
+int32_t ms_slots(void)
+{
+    return server == NULL ? 1 : (int32_t)ms_server_slots(server);
+}

@@ -1,0 +1,523 @@
+/* The life of a connection, and the doing of what the scheduler decides. */
+#include "master/peer.h"
+
+#include "core/clock.h"
+#include "master/output.h"
+#include "net/poll.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    GREETING_MAX = 64,   /* connections that have not said who they are */
+    READS_FOR_A_TURN = 4, /* then the others have theirs */
+    SILENT_HEARTBEATS = 3
+};
+#define GREETING_NS 5000000000u
+#define ACCEPT_LOG_NS 1000000000u
+
+static uint64_t heartbeat_ns(const ms_server *server)
+{
+    return (uint64_t)(server->options.heartbeat * 1e9);
+}
+
+/* ---- Doom ---- */
+
+/* The connection ends with this turn. `format` null: in good order. */
+static void __attribute__((format(printf, 3, 4))) doom(ms_server *server, ms_peer *peer, const char *format, ...)
+{
+    if (peer->state == MS_PEER_DOOMED)
+        return;
+    if (format != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(peer->reason, sizeof peer->reason, format, arguments);
+        va_end(arguments);
+    }
+    if (peer->state == MS_PEER_GREETING)
+        server->greeting_count--;
+    if (peer->slave != MS_NO_SLAVE)
+        ms_scheduler_dropping(server->scheduler, peer->slave);
+    peer->state = MS_PEER_DOOMED;
+    peer->next_doomed = server->doomed;
+    server->doomed = peer;
+}
+
+static void publish_counts(ms_server *server)
+{
+    atomic_store(&server->slave_count, server->scheduler->slave_count);
+    atomic_store(&server->slot_count, server->scheduler->slot_count);
+    if (server->scheduler->slave_count > 0 || server->lonely_since == 0)
+        server->lonely_since = server->now;
+    if (server->scheduler->slave_count > 0)
+        server->lonely_said = false;
+    if (server->scheduler->slave_count >= atomic_load(&server->wanted_slaves))
+        server->wake_needed = true;
+}
+
+static void unlink_peer(ms_server *server, ms_peer *peer)
+{
+    for (ms_peer **link = &server->dirty; peer->dirty && *link != NULL; link = &(*link)->next_dirty)
+        if (*link == peer) {
+            *link = peer->next_dirty;
+            break;
+        }
+    if (peer->previous != NULL)
+        peer->previous->next = peer->next;
+    else
+        server->peers = peer->next;
+    if (peer->next != NULL)
+        peer->next->previous = peer->previous;
+    server->unread_count -= peer->unread;
+}
+
+static void close_peer(ms_server *server, ms_peer *peer)
+{
+    unlink_peer(server, peer);
+    close(peer->descriptor);
+    ms_receiver_close(&peer->receiver);
+    ms_sender_close(&peer->sender);
+    if (peer->slave != MS_NO_SLAVE && !server->closing) {
+        uint32_t inflight = server->scheduler->slaves[peer->slave].inflight;
+        server->by_slave[peer->slave] = NULL;
+        uint32_t back_count = ms_scheduler_lost(server->scheduler, peer->slave, server->now);
+        if (peer->reason[0] != '\0' || inflight > 0)
+            ms_server_log(server, "slave %s lost (%s), %u job%s back to the queue", peer->name,
+                          peer->reason[0] == '\0' ? "it closed the connection" : peer->reason, back_count,
+                          back_count == 1 ? " goes" : "s go");
+        ms_peers_act(server);
+        publish_counts(server);
+    } else if (peer->reason[0] != '\0') {
+        ms_server_log(server, "%s%s%s", peer->name, peer->name[0] == '\0' ? "" : ": ", peer->reason);
+    }
+    free(peer);
+}
+
+void ms_peers_reap(ms_server *server)
+{
+    while (server->doomed != NULL) { /* closing one may doom another */
+        ms_peer *peer = server->doomed;
+        server->doomed = peer->next_doomed;
+        close_peer(server, peer);
+    }
+}
+
+/* ---- Sending ---- */
+
+static void mark_dirty(ms_server *server, ms_peer *peer)
+{
+    if (peer->dirty)
+        return;
+    peer->dirty = true;
+    peer->next_dirty = server->dirty;
+    server->dirty = peer;
+}
+
+static void send(ms_server *server, ms_peer *peer, ms_header header, const void *payload)
+{
+    if (peer->state == MS_PEER_DOOMED)
+        return;
+    if (ms_sender_size(&peer->sender) == 0)
+        peer->moved_at = server->now;
+    if (!ms_sender_put(&peer->sender, header, payload, header.length))
+        doom(server, peer, "no memory for what it is to be sent");
+    mark_dirty(server, peer);
+}
+
+static void send_control(ms_server *server, ms_peer *peer, ms_control kind, const void *payload, size_t size)
+{
+    send(server, peer, (ms_header){0, (uint32_t)kind, (uint32_t)size}, payload);
+}
+
+void ms_peer_flush(ms_server *server, ms_peer *peer)
+{
+    if (peer->state == MS_PEER_DOOMED)
+        return;
+    size_t before = ms_sender_size(&peer->sender);
+    ms_conn_status status = ms_sender_flush(&peer->sender, peer->descriptor);
+    if (ms_sender_size(&peer->sender) < before)
+        peer->moved_at = server->now;
+    /* A connection that the other end has closed may still hold answers: reading will find the end. */
+    if (status == MS_CONN_BROKEN && errno != EPIPE && errno != ECONNRESET)
+        doom(server, peer, "%s", strerror(errno));
+}
+
+void ms_peers_flush(ms_server *server)
+{
+    while (server->dirty != NULL) {
+        ms_peer *peer = server->dirty;
+        server->dirty = peer->next_dirty;
+        peer->dirty = false;
+        ms_peer_flush(server, peer);
+    }
+}
+
+/* ---- What the scheduler wants ---- */
+
+/* The arguments of a job that were sent from where they lie have been sent. */
+static void release_arguments(void *owner)
+{
+    ms_job *job = owner;
+    job->lent = false;
+}
+
+static void send_run(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid)
+{
+    ms_header header = {(int32_t)job->ordinal, jid, job->arguments_size};
+    if (job->arguments_size < MS_LARGE_SIZE || peer->state == MS_PEER_DOOMED) {
+        send(server, peer, header, ms_job_arguments(job));
+        return;
+    }
+    ms_segment arguments = {ms_job_arguments(job), job->arguments_size, release_arguments, job};
+    if (ms_sender_size(&peer->sender) == 0)
+        peer->moved_at = server->now;
+    if (ms_sender_lend(&peer->sender, header, arguments))
+        job->lent = true;
+    else
+        doom(server, peer, "no memory for what it is to be sent");
+    mark_dirty(server, peer);
+}
+
+static void let_go(ms_server *server, ms_job *job)
+{
+    ms_job_drop(server->pool, job, false);
+}
+
+/* The job is over for the scheduler; `frame` is the answer that ended it, null when it was none. */
+static void end_job(ms_server *server, const ms_action *action, ms_peer *peer, const ms_frame *frame)
+{
+    ms_job *job = action->job;
+    if (action->end == MS_END_FINISHED)
+        server->finished_count++;
+    else
+        server->failed_count++;
+    if (ms_job_claim(job)) {
+        ms_failure_view view;
+        ms_bytes payload = {0};
+        if (action->end == MS_END_FINISHED) {
+            if (frame->header.length > MS_INLINE_SIZE && !ms_receiver_take(&peer->receiver, frame, &payload))
+                ms_job_fail(job, MS_CAUSE_MASTER, NULL);
+            else
+                ms_job_finish(job, frame->payload, frame->header.length, &payload);
+        } else if (action->end == MS_END_FAILED) {
+            ms_failure_decode(&view, frame->payload, frame->header.length);
+            ms_job_fail(job, MS_CAUSE_ITSELF,
+                        ms_failure_create(peer->name, view.message, view.message_size, view.story, view.story_size));
+        } else {
+            ms_job_fail(job, action->end == MS_END_LOST ? MS_CAUSE_LOST : MS_CAUSE_CANCELLED, NULL);
+        }
+        if (ms_job_publish(job, ms_server_end_number(server)))
+            server->wake_needed = true;
+    }
+    let_go(server, job);
+}
+
+static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
+{
+    ms_scheduler *scheduler = server->scheduler;
+    for (uint32_t i = 0; i < scheduler->action_count; i++) {
+        const ms_action *action = &scheduler->actions[i];
+        ms_peer *to = action->kind == MS_JOB_ENDED || action->slave >= server->by_slave_capacity ? NULL : server->by_slave[action->slave];
+        switch (action->kind) {
+        case MS_SEND_RUN:
+            if (to != NULL)
+                send_run(server, to, action->job, action->jid);
+            break;
+        case MS_SEND_CANCEL: {
+            uint8_t jid[4];
+            ms_put_u32(jid, action->jid);
+            send_control(server, to, MS_CANCEL, jid, sizeof jid);
+            break;
+        }
+        case MS_SEND_PING: send_control(server, to, MS_PING, NULL, 0); break;
+        case MS_DROP_SLAVE:
+            doom(server, to, "no word for %g s", server->options.heartbeat * SILENT_HEARTBEATS);
+            break;
+        case MS_JOB_ENDED: end_job(server, action, peer, frame); break;
+        }
+    }
+    ms_scheduler_clear_actions(scheduler);
+}
+
+void ms_peers_act(ms_server *server)
+{
+    act_with(server, NULL, NULL);
+}
+
+/* ---- Greeting ---- */
+
+static void refuse(ms_server *server, ms_peer *peer, const char *sentence, const char *reason)
+{
+    send_control(server, peer, MS_REFUSE, sentence, strlen(sentence));
+    ms_peer_flush(server, peer);
+    ms_socket_finish(peer->descriptor);
+    doom(server, peer, "refused: %s", reason);
+}
+
+static bool welcome(ms_server *server, ms_peer *peer)
+{
+    ms_bytes payload = {0};
+    ms_welcome words = {.heartbeat_ms = (uint32_t)(server->options.heartbeat * 1000), .payload_max = server->options.payload_max};
+    bool fine = ms_welcome_encode(&payload, &words);
+    if (fine)
+        send_control(server, peer, MS_WELCOME, payload.data, payload.size);
+    ms_bytes_free(&payload);
+    return fine;
+}
+
+/* A place for the peer under its slave number, which will be below twice the number of slaves. */
+static bool reserve_by_slave(ms_server *server)
+{
+    if (server->scheduler->slave_capacity * 2 + 8 <= server->by_slave_capacity)
+        return true;
+    uint32_t capacity = server->scheduler->slave_capacity * 4 + 16;
+    ms_peer **grown = realloc(server->by_slave, capacity * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    memset(grown + server->by_slave_capacity, 0, (capacity - server->by_slave_capacity) * sizeof *grown);
+    server->by_slave = grown;
+    server->by_slave_capacity = capacity;
+    return true;
+}
+
+static void greet(ms_server *server, ms_peer *peer, const ms_frame *frame)
+{
+    ms_hello hello;
+    ms_wire_result result = ms_hello_decode(&hello, frame->payload, frame->header.length);
+    if (hello.host[0] != '\0' && peer->name[0] == '\0')
+        snprintf(peer->name, sizeof peer->name, "%.200s:%u", hello.host, hello.pid);
+    if (result == MS_WIRE_BAD_VERSION) {
+        refuse(server, peer, "this master speaks another version of the protocol: rebuild both with one msc", ms_wire_text(result));
+        return;
+    }
+    if (result != MS_WIRE_FINE) {
+        doom(server, peer, "cut off: %s", ms_wire_text(result));
+        return;
+    }
+    if (memcmp(hello.fingerprint, ms_program.fingerprint, sizeof hello.fingerprint) != 0) {
+        refuse(server, peer, "this slave was built from another program: rebuild both with msc", "it was built from another program");
+        return;
+    }
+    if (!reserve_by_slave(server) || !welcome(server, peer)) {
+        doom(server, peer, "no memory for another slave");
+        return;
+    }
+    peer->state = MS_PEER_WORKING;
+    peer->receiver.rules.greeting = false;
+    peer->receiver.rules.payload_max = server->options.payload_max;
+    server->greeting_count--;
+    peer->slave = ms_scheduler_join(server->scheduler, hello.slots, server->now);
+    server->by_slave[peer->slave] = peer;
+    ms_peers_act(server);
+    publish_counts(server);
+}
+
+/* Gives the new connection to the poll set. The descriptor is closed when that can't be. */
+static void admit(ms_server *server, int descriptor, const char *name)
+{
+    ms_wire_rules rules = {MS_FROM_SLAVE, true, ms_program.job_count, server->options.payload_max};
+    ms_peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL || !ms_receiver_open(&peer->receiver, &rules) || !ms_poll_add(server->poll, descriptor, peer)) {
+        if (peer != NULL)
+            ms_receiver_close(&peer->receiver);
+        free(peer);
+        close(descriptor);
+        ms_server_log(server, "a connection was turned away: %s", strerror(errno));
+        return;
+    }
+    peer->source = MS_SOURCE_PEER;
+    peer->state = MS_PEER_GREETING;
+    peer->descriptor = descriptor;
+    peer->slave = MS_NO_SLAVE;
+    peer->deadline = server->now + GREETING_NS;
+    peer->moved_at = server->now;
+    snprintf(peer->name, sizeof peer->name, "%s", name);
+    peer->next = server->peers;
+    if (server->peers != NULL)
+        server->peers->previous = peer;
+    server->peers = peer;
+    server->greeting_count++;
+}
+
+static void log_turned_away(ms_server *server, const char *why)
+{
+    if (server->accept_logged_at != 0 && server->now - server->accept_logged_at < ACCEPT_LOG_NS)
+        return;
+    server->accept_logged_at = server->now;
+    ms_server_log(server, "a connection was turned away: %s", why);
+}
+
+void ms_peers_accept(ms_server *server, ms_door *door)
+{
+    char name[MS_ADDRESS_TEXT_MAX];
+    for (;;) {
+        int descriptor = ms_socket_accept(&door->listener, name);
+        if (descriptor >= 0 && server->greeting_count < GREETING_MAX) {
+            admit(server, descriptor, name);
+        } else if (descriptor >= 0) {
+            close(descriptor);
+            log_turned_away(server, "too many connections have not said who they are");
+        } else if (errno == EPERM) {
+            log_turned_away(server, "it belongs to another user");
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            log_turned_away(server, strerror(errno));
+            server->accept_paused = true;
+            return;
+        } else if (errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+/* ---- Frames ---- */
+
+static void answered(ms_server *server, ms_peer *peer, const ms_frame *frame)
+{
+    ms_failure_view view;
+    const ms_header *header = &frame->header;
+    if (header->ordinal < 0 && ms_failure_decode(&view, frame->payload, header->length) != MS_WIRE_FINE) {
+        doom(server, peer, "cut off: a failure without its message");
+        return;
+    }
+    switch (ms_scheduler_answer(server->scheduler, peer->slave, header->ordinal, header->jid, server->now)) {
+    case MS_ANSWER_FINE:
+        if (server->scheduler->actions[0].job->lent) {
+            ms_sender_close(&peer->sender);
+            doom(server, peer, "cut off: it answered before it had read the arguments");
+        }
+        break;
+    case MS_ANSWER_STALE: break;
+    case MS_ANSWER_WRONG: doom(server, peer, "cut off: it answered a job that it does not have"); break;
+    }
+    act_with(server, peer, frame);
+}
+
+static void printed(ms_server *server, ms_peer *peer, const ms_frame *frame)
+{
+    uint8_t stream = frame->payload[4];
+    ms_answer known = ms_scheduler_attempt(server->scheduler, peer->slave, ms_get_u32(frame->payload));
+    if (known == MS_ANSWER_WRONG || (stream != 1 && stream != 2))
+        doom(server, peer, "cut off: output of a job that it does not have");
+    else if (known == MS_ANSWER_FINE)
+        ms_output_forward(stream, frame->payload + MS_OUTPUT_HEAD_SIZE, frame->header.length - MS_OUTPUT_HEAD_SIZE);
+}
+
+static void recalled(ms_server *server, ms_peer *peer, const ms_frame *frame)
+{
+    for (uint32_t at = 0; at + 4 <= frame->header.length; at += 4) {
+        if (ms_scheduler_give_back(server->scheduler, peer->slave, ms_get_u32(frame->payload + at), server->now) == MS_ANSWER_WRONG)
+            doom(server, peer, "cut off: it gave a job back that it does not have");
+        ms_peers_act(server);
+    }
+    if (frame->header.length % 4 != 0)
+        doom(server, peer, "cut off: %s", ms_wire_text(MS_WIRE_BAD_PAYLOAD));
+}
+
+static void said_bye(ms_server *server, ms_peer *peer)
+{
+    if (peer->state == MS_PEER_LEAVING)
+        return;
+    peer->state = MS_PEER_LEAVING;
+    ms_scheduler_leaving(server->scheduler, peer->slave, server->now);
+    ms_peers_act(server);
+    send_control(server, peer, MS_BYE, NULL, 0);
+    publish_counts(server);
+}
+
+static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
+{
+    if (frame->header.ordinal != 0) {
+        answered(server, peer, frame);
+        return;
+    }
+    switch ((ms_control)frame->header.jid) {
+    case MS_HELLO: greet(server, peer, frame); break;
+    case MS_PING: send_control(server, peer, MS_PONG, frame->payload, frame->header.length); break;
+    case MS_OUTPUT: printed(server, peer, frame); break;
+    case MS_RECALLED: recalled(server, peer, frame); break;
+    case MS_BYE: said_bye(server, peer); break;
+    default: break; /* a pong: that something came is all it says */
+    }
+}
+
+static void set_unread(ms_server *server, ms_peer *peer, bool unread)
+{
+    server->unread_count += (uint32_t)unread - (uint32_t)peer->unread;
+    peer->unread = unread;
+}
+
+static void read_ended(ms_server *server, ms_peer *peer, ms_conn_status status)
+{
+    if (status == MS_CONN_BROKEN)
+        doom(server, peer, "%s", strerror(errno));
+    else if (peer->state == MS_PEER_WORKING)
+        doom(server, peer, "it closed the connection");
+    else
+        doom(server, peer, NULL);
+}
+
+void ms_peer_read(ms_server *server, ms_peer *peer)
+{
+    ms_frame frame;
+    ms_conn_status status = MS_CONN_MORE;
+    for (int i = 0; i < READS_FOR_A_TURN && status == MS_CONN_MORE && peer->state != MS_PEER_DOOMED; i++) {
+        status = ms_receiver_read(&peer->receiver, peer->descriptor);
+        if (peer->slave != MS_NO_SLAVE)
+            ms_scheduler_heard(server->scheduler, peer->slave, server->now);
+        while (peer->state != MS_PEER_DOOMED && ms_receiver_next(&peer->receiver, &frame))
+            handle(server, peer, &frame);
+        if (peer->receiver.wrong != MS_WIRE_FINE)
+            doom(server, peer, "cut off: %s", ms_wire_text(peer->receiver.wrong));
+    }
+    set_unread(server, peer, status == MS_CONN_MORE && peer->state != MS_PEER_DOOMED);
+    if (status == MS_CONN_CLOSED || status == MS_CONN_BROKEN)
+        read_ended(server, peer, status);
+}
+
+/* ---- Time, and the end ---- */
+
+void ms_peers_tick(ms_server *server)
+{
+    for (ms_peer *peer = server->peers; peer != NULL; peer = peer->next) {
+        if (peer->state == MS_PEER_GREETING && server->now >= peer->deadline)
+            doom(server, peer, "cut off: it did not say who it is");
+        else if (ms_sender_size(&peer->sender) > 0 && server->now - peer->moved_at > SILENT_HEARTBEATS * heartbeat_ns(server))
+            doom(server, peer, "it reads nothing");
+    }
+    if (server->accept_paused) {
+        server->accept_paused = false;
+        for (int i = 0; i < server->door_count; i++)
+            ms_peers_accept(server, &server->doors[i]);
+    }
+}
+
+void ms_peers_farewell(ms_server *server, uint64_t deadline)
+{
+    bool waiting = true;
+    ms_event events[64];
+    for (ms_peer *peer = server->peers; peer != NULL; peer = peer->next)
+        if (peer->slave != MS_NO_SLAVE && peer->state != MS_PEER_LEAVING)
+            send_control(server, peer, MS_BYE, NULL, 0);
+    while (waiting) {
+        waiting = false;
+        for (ms_peer *peer = server->peers; peer != NULL; peer = peer->next) {
+            ms_peer_flush(server, peer);
+            waiting = waiting || (peer->state != MS_PEER_DOOMED && ms_sender_size(&peer->sender) > 0);
+        }
+        server->now = ms_clock_ns();
+        if (server->now >= deadline)
+            break;
+        if (waiting)
+            ms_poll_wait(server->poll, events, 64, (int)((deadline - server->now) / 1000000) + 1);
+    }
+    server->closing = true;
+    ms_peers_reap(server);
+    for (ms_peer *peer = server->peers, *next; peer != NULL; peer = next) {
+        next = peer->next;
+        close_peer(server, peer);
+    }
+}

@@ -1,0 +1,112 @@
+/* The inside of the server: its state, and the life of a connection from accept to close.
+ *
+ * A connection belongs to somebody who has to say who he is; then he is a slave. All of this is used on the I/O thread only, but
+ * for the members of ms_server that are marked as shared. */
+#ifndef MS_PEER_H
+#define MS_PEER_H
+
+#include "master/scheduler.h"
+#include "master/server.h"
+#include "net/conn.h"
+#include "net/socket.h"
+
+#include <pthread.h>
+
+/* What an event of the poll set belongs to: the first member of each owner. */
+typedef enum ms_source { MS_SOURCE_WAKE, MS_SOURCE_DOOR, MS_SOURCE_PEER } ms_source;
+
+typedef enum ms_peer_state {
+    MS_PEER_GREETING, /* it has until `deadline` to send its hello */
+    MS_PEER_WORKING,
+    MS_PEER_LEAVING, /* it said bye */
+    MS_PEER_DOOMED   /* it goes at the end of this turn; nothing more is read or sent */
+} ms_peer_state;
+
+typedef struct ms_peer {
+    ms_source source;
+    ms_peer_state state;
+    int descriptor;
+    uint32_t slave; /* MS_NO_SLAVE until it has been welcomed */
+    ms_receiver receiver;
+    ms_sender sender;
+    uint64_t deadline;
+    uint64_t moved_at; /* when it last read something that we sent, or had read all */
+    bool dirty;        /* in the list of those with something to send */
+    bool unread;       /* the system may have more of its bytes */
+    char name[MS_ADDRESS_TEXT_MAX + 16];
+    char reason[192]; /* of its doom, for the log; "" for a good end */
+    struct ms_peer *next_dirty, *next_doomed;
+    struct ms_peer *next, *previous;
+} ms_peer;
+
+/* A listening socket in the poll set. */
+typedef struct ms_door {
+    ms_source source;
+    ms_listener listener;
+} ms_door;
+
+typedef enum ms_rest {
+    MS_AWAKE,
+    MS_ASLEEP_HUNGRY, /* a submitted job should wake it */
+    MS_ASLEEP_SATED   /* a submitted job can wait for other events */
+} ms_rest;
+
+struct ms_server {
+    ms_source wake_source; /* the owner of wake_descriptor's events */
+    ms_server_options options;
+    int poll, wake_descriptor;
+    ms_door doors[MS_LISTEN_MAX];
+    int door_count;
+    ms_scheduler *scheduler;
+    uint64_t now;
+    ms_peer *peers;
+    ms_peer **by_slave; /* by the scheduler's numbers */
+    uint32_t by_slave_capacity;
+    ms_peer *dirty, *doomed;
+    uint32_t greeting_count, unread_count;
+    bool accept_paused; /* no descriptors were left; tried again at the next tick */
+    bool closing;
+    bool wake_needed; /* somebody waits for what happened in this turn */
+    uint64_t ticked_at, accept_logged_at;
+    uint64_t lonely_since; /* no slave since then */
+    bool lonely_said;
+    uint64_t submitted_count, finished_count, failed_count;
+    uint64_t started_at, progress_at;
+    bool progress_shown;
+    pthread_t thread;
+
+    /* Shared with the program's thread. */
+    ms_job_pool *pool;
+    _Atomic(ms_job *) submitted; /* a stack, youngest first, linked through `next` */
+    _Alignas(64) _Atomic uint32_t rest; /* ms_rest */
+    _Atomic uint32_t signal;
+    _Atomic uint64_t end_number;
+    _Atomic uint32_t slave_count, slot_count, wanted_slaves;
+    atomic_bool stopping;
+    _Atomic int quit_status; /* -1: not asked to */
+    pthread_mutex_t cancel_lock;
+    ms_job **cancelled;
+    uint32_t cancelled_count, cancelled_capacity;
+};
+
+/* A line on standard error: "prog-master: ...". */
+void ms_server_log(ms_server *server, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Takes the connections that wait at a door. */
+void ms_peers_accept(ms_server *server, ms_door *door);
+/* Reads what there is and acts on it. */
+void ms_peer_read(ms_server *server, ms_peer *peer);
+void ms_peer_flush(ms_server *server, ms_peer *peer);
+void ms_peers_flush(ms_server *server);
+/* Does what the scheduler wants. */
+void ms_peers_act(ms_server *server);
+/* Closes those that are doomed, and tells the scheduler. */
+void ms_peers_reap(ms_server *server);
+/* Deadlines of greetings and of peers that read nothing. */
+void ms_peers_tick(ms_server *server);
+/* The last words: every slave is told to go, as far as its socket takes that until `deadline`; then all are closed. */
+void ms_peers_farewell(ms_server *server, uint64_t deadline);
+
+/* master/progress.c: the line of --progress, written when it is time, or for good. */
+void ms_progress_show(ms_server *server, bool last);
+#endif

@@ -1,0 +1,139 @@
+/* The scheduler: which job runs where, as a pure state machine.
+ *
+ * Theory of operation. Calls say what happened (a job was submitted, a slave joined, an answer came, time passed); each appends to
+ * `actions` what is to be done (send this job there, drop that slave, this job has ended). The caller does it and clears the
+ * list before the next call. There is no socket, thread or clock here: time comes in as `now`, nanoseconds that never go back.
+ * So any history can be played from a test, and the same history gives the same actions.
+ *
+ * A job goes NEW → PENDING → RUNNING → ENDED; a lost slave takes it from RUNNING back to PENDING. In RUNNING it has one attempt:
+ * a jid that no other attempt has had (until 2^31 of them have passed). A slave answers each attempt once, also a cancelled
+ * one, so an attempt that was given up stays known until its answer comes and is dropped, or its slave is lost.
+ *
+ *     submit      NEW      → PENDING        cancel      PENDING, RUNNING → ENDED (the attempt is given up)
+ *     (room)      PENDING  → RUNNING        answer      RUNNING → ENDED
+ *     give_back   RUNNING  → PENDING        lost        RUNNING → PENDING, or ENDED after `lost_max` slaves
+ *
+ * Oldest jobs go first; those that come back go to the front. A slave has room for as many jobs as it has slots, and for a queue
+ * behind them of jobs that together take AHEAD_NS by what jobs of their kind took before: hundreds when they take
+ * microseconds, one when they take milliseconds, none when they take long or nobody knows, because a job that is queued
+ * at one slave can't go to another that is idle.
+ *
+ * A job that was running on a lost slave may have killed it. Until it has ended, nothing is queued behind it; and its last attempt
+ * runs alone on a slave, so that a job which kills slaves never takes others with it. For that one slave is reserved at a
+ * time: it gets no more jobs until it is empty.
+ *
+ * What always holds: nothing waits while a slot is free (on a slave that is not leaving, reserved or running a last attempt); each
+ * job is in one place; `load_ns`, `inflight` and `suspects` of a slave are the sums over its attempts. */
+#ifndef MS_SCHEDULER_H
+#define MS_SCHEDULER_H
+
+#include "master/jobs.h"
+
+typedef enum ms_action_kind {
+    MS_SEND_RUN,    /* job, jid to slave */
+    MS_SEND_CANCEL, /* jid to slave */
+    MS_SEND_PING,   /* to slave */
+    MS_DROP_SLAVE,  /* it has been silent for too long; the caller says ms_scheduler_lost when it has dropped it */
+    MS_JOB_ENDED    /* as `end` says; the scheduler knows the job no more */
+} ms_action_kind;
+
+typedef enum ms_end { MS_END_FINISHED, MS_END_FAILED, MS_END_CANCELLED, MS_END_LOST } ms_end;
+
+typedef struct ms_action {
+    ms_action_kind kind;
+    ms_end end;
+    uint32_t slave;
+    uint32_t jid;
+    ms_job *job;
+} ms_action;
+
+typedef enum ms_answer {
+    MS_ANSWER_FINE,  /* an MS_JOB_ENDED follows among the actions */
+    MS_ANSWER_STALE, /* of an attempt that was given up: drop it */
+    MS_ANSWER_WRONG  /* this slave has no such attempt, or of another function: it breaks the rules */
+} ms_answer;
+
+#define MS_NO_SLAVE 0xffffffffu
+
+typedef struct ms_slave {
+    uint32_t slots; /* 0: no slave has this number */
+    uint32_t inflight;
+    uint32_t given_up; /* of those in flight */
+    uint32_t suspects; /* of those in flight: jobs that have lost a slave before */
+    bool leaving, reserved, alone, dropped;
+    ms_job *first, *last; /* its jobs, oldest attempt first */
+    uint64_t load_ns;     /* what those in flight are expected to take */
+    uint64_t heard_at, pinged_at;
+    /* Measuring: `batch_count` answers of jobs `batch_ordinal` came at `batch_at`, `batch_busy` slots having worked since
+     * `batch_since`. */
+    uint64_t batch_since, batch_at;
+    uint32_t batch_count, batch_busy, batch_ordinal;
+} ms_slave;
+
+typedef struct ms_attempt {
+    uint32_t jid; /* 0: none */
+    uint32_t slave;
+    ms_job *job; /* null when it was given up */
+    uint32_t charge_ns;
+    uint32_t ordinal : 31;
+    uint32_t suspect : 1;
+} ms_attempt;
+
+typedef struct ms_scheduler {
+    ms_action *actions;
+    uint32_t action_count, action_capacity;
+    ms_slave *slaves;
+    uint32_t slave_capacity;
+    uint32_t slave_count, slot_count; /* of those that take jobs */
+    uint32_t rotor;
+    uint32_t reserved; /* MS_NO_SLAVE for none */
+    bool saturated;    /* no slave has room for the first pending job */
+    ms_job *first, *last;           /* pending, oldest first */
+    ms_job *first_alone, *last_alone; /* pending, for their last attempt */
+    uint64_t pending_count, running_count;
+    ms_attempt *attempts; /* by jid, modulo the capacity, which is a power of two */
+    uint32_t attempt_capacity, attempt_count;
+    uint32_t last_jid;
+    uint32_t job_count, lost_max;
+    uint32_t *cost_ns; /* by ordinal: what such jobs take */
+    uint64_t heartbeat_ns, ticked_at;
+} ms_scheduler;
+
+/* `job_count` ordinals. Null when there is no memory. */
+ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_t heartbeat_ns);
+void ms_scheduler_destroy(ms_scheduler *scheduler);
+
+/* A job in the place NEW. */
+void ms_scheduler_submit(ms_scheduler *scheduler, ms_job *job, uint64_t now);
+/* The program gave it up. Nothing happens when it has ended. */
+void ms_scheduler_cancel(ms_scheduler *scheduler, ms_job *job, uint64_t now);
+/* The number of the new slave. */
+uint32_t ms_scheduler_join(ms_scheduler *scheduler, uint32_t slots, uint64_t now);
+/* Bytes came from it. */
+void ms_scheduler_heard(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
+/* It takes no more jobs, and ends those that it has. */
+void ms_scheduler_leaving(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
+/* Its connection is about to go: it gets nothing more. */
+void ms_scheduler_dropping(ms_scheduler *scheduler, uint32_t slave);
+/* Its connection is gone, for whatever reason. Gives the number of jobs that go back. */
+uint32_t ms_scheduler_lost(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
+/* It answered an attempt: ordinal n > 0 finished, -n failed. */
+ms_answer ms_scheduler_answer(ms_scheduler *scheduler, uint32_t slave, int32_t ordinal, uint32_t jid, uint64_t now);
+/* It gives a job back that it had not begun. */
+ms_answer ms_scheduler_give_back(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
+/* What the scheduler knows of an attempt that a slave speaks of; changes nothing. */
+ms_answer ms_scheduler_attempt(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
+/* Time has passed. Called at least four times for each heartbeat. */
+void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
+
+/* Whether a job that is submitted now would be sent at once. */
+static inline bool ms_scheduler_hungry(const ms_scheduler *scheduler)
+{
+    return !scheduler->saturated && scheduler->slave_count > 0;
+}
+
+static inline void ms_scheduler_clear_actions(ms_scheduler *scheduler)
+{
+    scheduler->action_count = 0;
+}
+#endif

@@ -1,0 +1,267 @@
+/* Receiving and sending frames. */
+#include "net/conn.h"
+
+#include "net/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Receiving ---- */
+
+bool ms_receiver_open(ms_receiver *receiver, const ms_wire_rules *rules)
+{
+    *receiver = (ms_receiver){.rules = *rules, .buffer = malloc(MS_RECEIVE_SIZE)};
+    return receiver->buffer != NULL;
+}
+
+void ms_receiver_close(ms_receiver *receiver)
+{
+    free(receiver->buffer);
+    ms_bytes_free(&receiver->large);
+    receiver->buffer = NULL;
+}
+
+static ms_conn_status read_into(int descriptor, void *bytes, size_t size, size_t *done)
+{
+    ssize_t got = ms_socket_read(descriptor, bytes, size);
+    *done = got > 0 ? (size_t)got : 0;
+    if (got > 0)
+        return (size_t)got < size ? MS_CONN_DRY : MS_CONN_MORE;
+    if (got == 0)
+        return MS_CONN_CLOSED;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? MS_CONN_DRY : MS_CONN_BROKEN;
+}
+
+static ms_conn_status read_large(ms_receiver *receiver, int descriptor)
+{
+    ms_bytes *large = &receiver->large;
+    size_t missing = receiver->large_header.length - large->size, done;
+    size_t more = large->size < MS_RECEIVE_SIZE ? MS_RECEIVE_SIZE : large->size;
+    if (more > missing)
+        more = missing;
+    if (large->capacity - large->size < more && large->capacity - large->size < MS_RECEIVE_SIZE &&
+        !ms_bytes_reserve(large, more)) {
+        errno = ENOMEM;
+        return MS_CONN_BROKEN;
+    }
+    size_t room = large->capacity - large->size;
+    ms_conn_status status = read_into(descriptor, large->data + large->size, room < missing ? room : missing, &done);
+    large->size += done;
+    return status;
+}
+
+ms_conn_status ms_receiver_read(ms_receiver *receiver, int descriptor)
+{
+    if (receiver->filling_large)
+        return read_large(receiver, descriptor);
+    if (receiver->start > 0) {
+        memmove(receiver->buffer, receiver->buffer + receiver->start, receiver->end - receiver->start);
+        receiver->end -= receiver->start;
+        receiver->start = 0;
+    }
+    size_t done;
+    ms_conn_status status = read_into(descriptor, receiver->buffer + receiver->end, MS_RECEIVE_SIZE - receiver->end, &done);
+    receiver->end += (uint32_t)done;
+    return status;
+}
+
+/* A payload that the buffer can't hold moves into a block of its own, which grows as its bytes arrive. */
+static void begin_large(ms_receiver *receiver, ms_header header)
+{
+    size_t have = receiver->end - receiver->start - MS_HEADER_SIZE;
+    ms_bytes_clear(&receiver->large);
+    if (!ms_bytes_append(&receiver->large, receiver->buffer + receiver->start + MS_HEADER_SIZE, have)) {
+        receiver->wrong = MS_WIRE_TOO_LONG;
+        return;
+    }
+    receiver->start = receiver->end = 0;
+    receiver->large_header = header;
+    receiver->filling_large = true;
+}
+
+static bool next_large(ms_receiver *receiver, ms_frame *frame)
+{
+    if (receiver->large.size < receiver->large_header.length)
+        return false;
+    receiver->filling_large = false;
+    receiver->gave_large = true;
+    *frame = (ms_frame){receiver->large_header, receiver->large.data};
+    return true;
+}
+
+bool ms_receiver_next(ms_receiver *receiver, ms_frame *frame)
+{
+    if (receiver->gave_large) {
+        ms_bytes_free(&receiver->large);
+        receiver->gave_large = false;
+    }
+    if (receiver->filling_large)
+        return next_large(receiver, frame);
+    uint32_t have = receiver->end - receiver->start;
+    if (have < MS_HEADER_SIZE || receiver->wrong != MS_WIRE_FINE)
+        return false;
+    const uint8_t *bytes = receiver->buffer + receiver->start;
+    ms_header header = ms_header_decode(bytes);
+    receiver->wrong = ms_header_check(&header, &receiver->rules);
+    if (receiver->wrong != MS_WIRE_FINE)
+        return false;
+    if (header.length > have - MS_HEADER_SIZE) {
+        if (header.length > MS_RECEIVE_SIZE - MS_HEADER_SIZE)
+            begin_large(receiver, header);
+        return false;
+    }
+    receiver->start += MS_HEADER_SIZE + header.length;
+    *frame = (ms_frame){header, bytes + MS_HEADER_SIZE};
+    return true;
+}
+
+bool ms_receiver_take(ms_receiver *receiver, const ms_frame *frame, ms_bytes *payload)
+{
+    ms_bytes_init(payload);
+    if (!receiver->gave_large)
+        return ms_bytes_append(payload, frame->payload, frame->header.length);
+    *payload = receiver->large;
+    ms_bytes_init(&receiver->large);
+    receiver->gave_large = false;
+    return true;
+}
+
+/* ---- Sending ---- */
+
+enum { PART_MAX = 64 };
+
+static void release_segment(const ms_segment *segment)
+{
+    if (segment->release != NULL)
+        segment->release(segment->owner);
+}
+
+void ms_sender_close(ms_sender *sender)
+{
+    for (uint32_t i = sender->first; i < sender->count; i++)
+        release_segment(&sender->segments[i]);
+    free(sender->segments);
+    ms_bytes_free(&sender->tail);
+    *sender = (ms_sender){0};
+}
+
+static bool has_segments(const ms_sender *sender)
+{
+    return sender->first < sender->count;
+}
+
+/* The sent part of the tail is given up when it is worth the move. */
+static void compact_tail(ms_sender *sender)
+{
+    if (has_segments(sender) || sender->sent < sender->tail.size / 2 || sender->sent == 0)
+        return;
+    ms_bytes_consume(&sender->tail, sender->sent);
+    sender->sent = 0;
+}
+
+bool ms_sender_put(ms_sender *sender, ms_header header, const void *payload, size_t size)
+{
+    ms_bytes *tail = &sender->tail;
+    if (tail->capacity - tail->size < MS_HEADER_SIZE + size) {
+        compact_tail(sender);
+        if (!ms_bytes_reserve(tail, MS_HEADER_SIZE + size))
+            return false;
+    }
+    ms_header_encode(tail->data + tail->size, header);
+    if (size > 0)
+        memcpy(tail->data + tail->size + MS_HEADER_SIZE, payload, size);
+    tail->size += MS_HEADER_SIZE + size;
+    sender->pending_size += MS_HEADER_SIZE + size;
+    return true;
+}
+
+static bool reserve_segments(ms_sender *sender, uint32_t more)
+{
+    if (sender->first > 0) {
+        memmove(sender->segments, sender->segments + sender->first, (sender->count - sender->first) * sizeof *sender->segments);
+        sender->count -= sender->first;
+        sender->first = 0;
+    }
+    if (sender->count + more <= sender->capacity)
+        return true;
+    uint32_t capacity = sender->capacity == 0 ? 8 : sender->capacity * 2;
+    ms_segment *segments = realloc(sender->segments, capacity * sizeof *segments);
+    if (segments == NULL)
+        return false;
+    sender->segments = segments;
+    sender->capacity = capacity;
+    return true;
+}
+
+/* What is in the tail becomes a segment, so that another one can follow it. */
+static void seal_tail(ms_sender *sender)
+{
+    if (sender->tail.size == 0)
+        return;
+    sender->segments[sender->count++] = (ms_segment){sender->tail.data, sender->tail.size, free, sender->tail.data};
+    ms_bytes_init(&sender->tail);
+}
+
+bool ms_sender_lend(ms_sender *sender, ms_header header, ms_segment payload)
+{
+    if (!reserve_segments(sender, 2) || !ms_sender_put(sender, header, NULL, 0))
+        return false;
+    seal_tail(sender);
+    sender->segments[sender->count++] = payload;
+    sender->pending_size += payload.size;
+    return true;
+}
+
+bool ms_sender_give(ms_sender *sender, ms_bytes *frames)
+{
+    if (frames->size == 0)
+        return true;
+    if (!reserve_segments(sender, 2))
+        return false;
+    seal_tail(sender);
+    sender->segments[sender->count++] = (ms_segment){frames->data, frames->size, free, frames->data};
+    sender->pending_size += frames->size;
+    ms_bytes_init(frames);
+    return true;
+}
+
+static int gather(const ms_sender *sender, struct iovec parts[PART_MAX])
+{
+    int count = 0;
+    for (uint32_t i = sender->first; i < sender->count && count < PART_MAX - 1; i++)
+        parts[count++] = (struct iovec){sender->segments[i].data, sender->segments[i].size};
+    if (sender->count - sender->first < PART_MAX - 1 && sender->tail.size > 0)
+        parts[count++] = (struct iovec){sender->tail.data, sender->tail.size};
+    parts[0].iov_base = (uint8_t *)parts[0].iov_base + sender->sent;
+    parts[0].iov_len -= sender->sent;
+    return count;
+}
+
+static void advance(ms_sender *sender, size_t done)
+{
+    assert(done <= sender->pending_size);
+    sender->pending_size -= done;
+    sender->sent += done;
+    while (has_segments(sender) && sender->sent >= sender->segments[sender->first].size) {
+        sender->sent -= sender->segments[sender->first].size;
+        release_segment(&sender->segments[sender->first++]);
+    }
+    if (!has_segments(sender) && sender->sent == sender->tail.size) {
+        ms_bytes_clear(&sender->tail);
+        sender->sent = 0;
+    }
+}
+
+ms_conn_status ms_sender_flush(ms_sender *sender, int descriptor)
+{
+    while (sender->pending_size > 0) {
+        struct iovec parts[PART_MAX];
+        ssize_t done = ms_socket_write(descriptor, parts, gather(sender, parts));
+        if (done < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? MS_CONN_DRY : MS_CONN_BROKEN;
+        advance(sender, (size_t)done);
+    }
+    return MS_CONN_DONE;
+}

@@ -1,0 +1,80 @@
+/* One connection's partial reads and writes: bytes of a socket to whole, checked frames, and frames to few system calls.
+ *
+ * A receiver and a sender share nothing but the descriptor, so each may be used by another thread (one at a time). What frames
+ * mean is left to others. A socket is read in one function of this file and written in one: where `secure` will stand.
+ *
+ * What always holds: memory grows with the bytes that have arrived, not with those that a header promises; a frame that is handed
+ * out has passed ms_header_check; frames leave in the order in which they were put. */
+#ifndef MS_CONN_H
+#define MS_CONN_H
+
+#include "core/bytes.h"
+#include "core/wire.h"
+
+typedef enum ms_conn_status {
+    MS_CONN_MORE,   /* bytes came and there may be more */
+    MS_CONN_DRY,    /* the system has no more to read, or takes no more, for now */
+    MS_CONN_DONE,   /* all is sent */
+    MS_CONN_CLOSED, /* the other end closed it */
+    MS_CONN_BROKEN  /* errno says why */
+} ms_conn_status;
+
+enum { MS_RECEIVE_SIZE = 256 << 10, MS_LARGE_SIZE = 64 << 10 };
+
+typedef struct ms_frame {
+    ms_header header;
+    const uint8_t *payload; /* header.length bytes, valid until the receiver is used again */
+} ms_frame;
+
+typedef struct ms_receiver {
+    ms_wire_rules rules;
+    ms_wire_result wrong; /* what is wrong with the bytes that came; then there are no more frames */
+    uint8_t *buffer;      /* MS_RECEIVE_SIZE bytes, those from start to end not yet handed out */
+    uint32_t start, end;
+    bool filling_large; /* the payload of large_header, which does not fit the buffer, gathers in `large` */
+    bool gave_large;    /* the last frame's payload is `large` */
+    ms_header large_header;
+    ms_bytes large;
+} ms_receiver;
+
+/* False: no memory. */
+bool ms_receiver_open(ms_receiver *receiver, const ms_wire_rules *rules);
+void ms_receiver_close(ms_receiver *receiver);
+/* Reads once. The frames that are whole should have been taken before. */
+ms_conn_status ms_receiver_read(ms_receiver *receiver, int descriptor);
+/* The next whole frame; false when there is none, or what came is wrong. */
+bool ms_receiver_next(ms_receiver *receiver, ms_frame *frame);
+/* The payload of the frame that ms_receiver_next just gave, in memory of the caller's own. False: no memory. */
+bool ms_receiver_take(ms_receiver *receiver, const ms_frame *frame, ms_bytes *payload);
+
+/* Bytes that are sent from where they lie; `release(owner)` is called when they have been, or never will be. */
+typedef struct ms_segment {
+    uint8_t *data;
+    size_t size;
+    void (*release)(void *owner);
+    void *owner;
+} ms_segment;
+
+typedef struct ms_sender {
+    ms_segment *segments; /* those from `first` to `count` go before `tail` */
+    uint32_t first, count, capacity;
+    size_t sent; /* of the first segment, or of the tail when there are no segments */
+    ms_bytes tail;
+    size_t pending_size;
+} ms_sender;
+
+void ms_sender_close(ms_sender *sender);
+/* Adds a frame, copying its payload. False: no memory, and the frame is not sent. */
+bool ms_sender_put(ms_sender *sender, ms_header header, const void *payload, size_t size);
+/* The same, with a payload that is sent from where it lies. False: `release` is not called. */
+bool ms_sender_lend(ms_sender *sender, ms_header header, ms_segment payload);
+/* Adds bytes that are frames already and takes their memory. False: the caller keeps it. */
+bool ms_sender_give(ms_sender *sender, ms_bytes *frames);
+/* Writes as much as the system takes: MS_CONN_DONE, MS_CONN_DRY or MS_CONN_BROKEN. */
+ms_conn_status ms_sender_flush(ms_sender *sender, int descriptor);
+
+static inline size_t ms_sender_size(const ms_sender *sender)
+{
+    return sender->pending_size;
+}
+#endif

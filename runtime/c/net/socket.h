@@ -1,0 +1,37 @@
+/* Sockets: the only file with socket calls. All are nonblocking and closed on exec.
+ *
+ * Errors come as one line of text, ready to be printed. */
+#ifndef MS_SOCKET_H
+#define MS_SOCKET_H
+
+#include "net/address.h"
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* A listening socket. For a unix socket the file's identity is kept, so that only our own file is removed in the end. */
+typedef struct ms_listener {
+    int descriptor;
+    ms_address address; /* with the port that the system chose when 0 was asked for */
+    dev_t device;
+    ino_t inode;
+} ms_listener;
+
+/* `insecure`: also on addresses that other machines reach. A socket file whose owner is dead is taken over; one whose owner lives
+ * is refused. False: `message` says why. */
+bool ms_socket_listen(ms_listener *listener, const ms_address *address, bool insecure, char message[MS_MESSAGE_MAX]);
+/* Closes it and removes its file. Safe in a signal handler. */
+void ms_socket_unlisten(ms_listener *listener);
+/* The next connection, or -1 with errno set. `name` becomes the address of the other end ("" for a unix socket). On a unix socket
+ * a peer of another user is turned away: then -1 with EPERM. */
+int ms_socket_accept(const ms_listener *listener, char name[MS_ADDRESS_TEXT_MAX]);
+/* Connects, waiting for at most `timeout_ms`. -1: `message` says why. `wrong`, when not null, becomes true when trying again is of
+ * no use. */
+int ms_socket_connect(const ms_address *address, bool insecure, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX]);
+
+/* Like read and writev, never raising SIGPIPE and never interrupted by signals. */
+ssize_t ms_socket_read(int descriptor, void *bytes, size_t size);
+ssize_t ms_socket_write(int descriptor, const struct iovec *parts, int part_count);
+/* No more will be written; the other end reads what was, then the end. */
+void ms_socket_finish(int descriptor);
+#endif

@@ -1,0 +1,395 @@
+/* Connecting, the handshake, the loop, leaving. */
+#include "slave/client.h"
+
+#include "core/clock.h"
+#include "core/wire.h"
+#include "net/conn.h"
+#include "net/poll.h"
+#include "net/socket.h"
+#include "slave/executor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    STATUS_REFUSED = 1,
+    STATUS_NO_MASTER = 3,
+    FIRST_PAUSE_MS = 20,
+    LONGEST_PAUSE_MS = 500,
+    GREETING_MS = 10000,
+    SETTLE_MS = 1000,
+    LEAVE_MS = 2000,
+    SILENT_HEARTBEATS = 3
+};
+#define MS_IN_NS 1000000u
+#define SAY_SO_NS 5000000000u /* after so long without a master it says what it is waiting for */
+
+typedef enum client_end { GOES_ON, MASTER_SAID_BYE, MASTER_LOST, LEFT, STOPPED, REFUSED } client_end;
+
+typedef struct client {
+    const ms_client_options *options;
+    ms_executor *executor;
+    int signals; /* sources in the poll set: addresses of the descriptors */
+    int wake;
+    int poll;
+    int descriptor;
+    ms_address_kind kind;
+    char master[MS_ADDRESS_TEXT_MAX];
+    ms_receiver receiver;
+    uint64_t signal_count;
+    bool leaving, released; /* we said bye; the master did */
+    bool unread;
+    uint64_t heard_at, leave_deadline;
+    uint64_t silence_ns; /* so long without a word and the master is lost */
+    client_end end;
+    char why[MS_MESSAGE_MAX];
+} client;
+
+static void __attribute__((format(printf, 2, 3))) say(const client *c, const char *format, ...)
+{
+    va_list arguments;
+    if (c->options->quiet)
+        return;
+    fprintf(stderr, "%s-slave: ", ms_program.name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+static void finish(client *c, client_end end, const char *why)
+{
+    if (c->end != GOES_ON)
+        return;
+    c->end = end;
+    snprintf(c->why, sizeof c->why, "%s", why);
+}
+
+/* The executor wants its results looked after: the loop is woken. */
+static void wake(void *context)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(((client *)context)->wake, &one, sizeof one);
+    (void)ignored;
+}
+
+/* ---- Connecting ---- */
+
+/* Waits so long; true when a signal came. */
+static bool pause_for(const client *c, int timeout_ms)
+{
+    struct pollfd wait = {.fd = c->signals, .events = POLLIN};
+    return poll(&wait, 1, timeout_ms) > 0;
+}
+
+/* One attempt at each address. False with `why`; `*wrong` when no further attempt can succeed. */
+static bool try_all(client *c, bool *wrong)
+{
+    *wrong = true;
+    for (int i = 0; i < c->options->address_count; i++) {
+        bool this_wrong;
+        const ms_address *address = &c->options->addresses[i];
+        c->descriptor = ms_socket_connect(address, c->options->insecure, 5000, &this_wrong, c->why);
+        if (c->descriptor >= 0) {
+            c->kind = address->kind;
+            ms_address_format(address, c->master);
+            return true;
+        }
+        *wrong = *wrong && this_wrong;
+    }
+    return false;
+}
+
+/* Sends the hello and reads what comes until it is answered. GOES_ON: welcome. */
+static client_end greet(client *c, ms_welcome *words)
+{
+    ms_hello hello = {.slots = c->options->slots, .pid = (uint32_t)getpid()};
+    memcpy(hello.fingerprint, ms_program.fingerprint, sizeof hello.fingerprint);
+    if (gethostname(hello.host, sizeof hello.host - 1) != 0)
+        strcpy(hello.host, "?");
+    snprintf(hello.target, sizeof hello.target, "%s", ms_program.target);
+    ms_bytes payload = {0};
+    ms_sender sender = {0};
+    ms_frame frame;
+    bool fine = ms_hello_encode(&payload, &hello) &&
+                ms_sender_put(&sender, (ms_header){0, MS_HELLO, (uint32_t)payload.size}, payload.data, payload.size) &&
+                ms_sender_flush(&sender, c->descriptor) == MS_CONN_DONE;
+    ms_bytes_free(&payload);
+    ms_sender_close(&sender);
+    uint64_t deadline = ms_clock_ns() + (uint64_t)GREETING_MS * MS_IN_NS;
+    while (fine && !ms_receiver_next(&c->receiver, &frame)) {
+        struct pollfd wait[2] = {{.fd = c->descriptor, .events = POLLIN}, {.fd = c->signals, .events = POLLIN}};
+        uint64_t now = ms_clock_ns();
+        if (now >= deadline || c->receiver.wrong != MS_WIRE_FINE)
+            break;
+        poll(wait, 2, (int)((deadline - now) / MS_IN_NS) + 1);
+        if (wait[1].revents != 0)
+            return LEFT;
+        ms_conn_status status = ms_receiver_read(&c->receiver, c->descriptor);
+        fine = status != MS_CONN_CLOSED && status != MS_CONN_BROKEN;
+        if (!fine && ms_receiver_next(&c->receiver, &frame)) {
+            fine = true;
+            break;
+        }
+    }
+    if (!fine || c->receiver.wrong != MS_WIRE_FINE || ms_clock_ns() >= deadline) {
+        snprintf(c->why, sizeof c->why, "%s: %s", c->master,
+                 !fine                                 ? "the connection was closed before the greeting"
+                 : c->receiver.wrong != MS_WIRE_FINE ? ms_wire_text(c->receiver.wrong)
+                                                       : "no greeting came");
+        return MASTER_LOST;
+    }
+    if (frame.header.jid == MS_REFUSE) {
+        ms_printable(c->why, sizeof c->why, frame.payload, frame.header.length);
+        return REFUSED;
+    }
+    if (ms_welcome_decode(words, frame.payload, frame.header.length) == MS_WIRE_FINE)
+        return GOES_ON;
+    snprintf(c->why, sizeof c->why, "%s: %s", c->master, ms_wire_text(MS_WIRE_BAD_PAYLOAD));
+    return MASTER_LOST;
+}
+
+static client_end connect_once(client *c, ms_welcome *words, bool *wrong)
+{
+    ms_wire_rules rules = {MS_FROM_MASTER, true, ms_program.job_count, c->options->payload_max};
+    if (!try_all(c, wrong))
+        return MASTER_LOST;
+    ms_receiver_close(&c->receiver);
+    if (!ms_receiver_open(&c->receiver, &rules)) {
+        snprintf(c->why, sizeof c->why, "no memory");
+        return MASTER_LOST;
+    }
+    client_end end = greet(c, words);
+    if (end != GOES_ON)
+        close(c->descriptor);
+    return end;
+}
+
+/* Tries again and again, with growing pauses, as long as it may. */
+static client_end connect_to_master(client *c, ms_welcome *words)
+{
+    uint64_t began = ms_clock_ns();
+    uint64_t patience_ns = c->options->once ? 0 : (uint64_t)(c->options->connect_for * 1e9);
+    int pause_ms = FIRST_PAUSE_MS;
+    bool said = false, wrong = false;
+    for (;;) {
+        client_end end = connect_once(c, words, &wrong);
+        uint64_t waited = ms_clock_ns() - began;
+        if (end != MASTER_LOST || wrong || waited >= patience_ns)
+            return end;
+        if (!said && waited >= SAY_SO_NS) {
+            say(c, "waiting for a master: %s", c->why);
+            said = true;
+        }
+        uint64_t left_ms = (patience_ns - waited) / MS_IN_NS + 1;
+        if (pause_for(c, left_ms < (uint64_t)pause_ms ? (int)left_ms : pause_ms))
+            return LEFT;
+        pause_ms = pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
+    }
+}
+
+/* ---- Frames ---- */
+
+static void send_control(client *c, ms_control kind, const void *payload, size_t size)
+{
+    ms_executor_send(c->executor, (ms_header){0, (uint32_t)kind, (uint32_t)size}, payload);
+}
+
+static void take_job(client *c, const ms_frame *frame)
+{
+    ms_bytes payload = {0};
+    if (c->leaving) { /* it crossed our bye */
+        uint8_t jid[4];
+        ms_put_u32(jid, frame->header.jid);
+        send_control(c, MS_RECALLED, jid, sizeof jid);
+        return;
+    }
+    bool fine = frame->header.length <= MS_WORK_INLINE_SIZE || ms_receiver_take(&c->receiver, frame, &payload);
+    if (!fine || !ms_executor_add(c->executor, (uint32_t)frame->header.ordinal, frame->header.jid, frame->payload,
+                                  frame->header.length, &payload))
+        finish(c, MASTER_LOST, "no memory for a job's arguments");
+    ms_bytes_free(&payload);
+}
+
+static void handle(client *c, const ms_frame *frame)
+{
+    if (frame->header.ordinal != 0) {
+        take_job(c, frame);
+        return;
+    }
+    switch ((ms_control)frame->header.jid) {
+    case MS_PING: send_control(c, MS_PONG, frame->payload, frame->header.length); break;
+    case MS_CANCEL: ms_executor_cancel(c->executor, ms_get_u32(frame->payload)); break;
+    case MS_BYE:
+        if (c->leaving)
+            c->released = true;
+        else
+            finish(c, MASTER_SAID_BYE, "");
+        break;
+    default: break;
+    }
+}
+
+static void read_frames(client *c)
+{
+    ms_frame frame;
+    ms_conn_status status = ms_receiver_read(&c->receiver, c->descriptor);
+    int error = errno;
+    c->heard_at = ms_clock_ns();
+    while (c->end == GOES_ON && ms_receiver_next(&c->receiver, &frame))
+        handle(c, &frame);
+    ms_executor_begin(c->executor);
+    if (c->receiver.wrong != MS_WIRE_FINE)
+        finish(c, MASTER_LOST, ms_wire_text(c->receiver.wrong));
+    else if (status == MS_CONN_CLOSED)
+        finish(c, c->released ? LEFT : MASTER_LOST, "it closed the connection without a word");
+    else if (status == MS_CONN_BROKEN)
+        finish(c, c->released ? LEFT : MASTER_LOST, strerror(error));
+    c->unread = status == MS_CONN_MORE;
+}
+
+/* ---- Leaving ---- */
+
+/* No more jobs from here on; those that have not begun go back. */
+static void begin_leaving(client *c)
+{
+    ms_bytes jids = {0};
+    c->leaving = true;
+    c->leave_deadline = UINT64_MAX;
+    ms_executor_take_back(c->executor, &jids);
+    send_control(c, MS_BYE, NULL, 0);
+    for (size_t at = 0; at < jids.size; at += MS_RECALLED_MAX)
+        send_control(c, MS_RECALLED, jids.data + at, jids.size - at < MS_RECALLED_MAX ? jids.size - at : MS_RECALLED_MAX);
+    ms_bytes_free(&jids);
+}
+
+static void take_signals(client *c)
+{
+    uint64_t count = 0;
+    while (read(c->signals, &count, sizeof count) == (ssize_t)sizeof count)
+        c->signal_count += count;
+    if (c->signal_count >= 2)
+        finish(c, STOPPED, "");
+    else if (c->signal_count == 1 && !c->leaving)
+        begin_leaving(c);
+}
+
+/* All jobs have been answered: gone, when the master has said that no more will come, or does not answer. */
+static void look_whether_to_leave(client *c, uint64_t now)
+{
+    if (!c->leaving || !ms_executor_idle(c->executor))
+        return;
+    if (c->leave_deadline == UINT64_MAX)
+        c->leave_deadline = now + (uint64_t)LEAVE_MS * MS_IN_NS;
+    if (c->released || now >= c->leave_deadline)
+        finish(c, LEFT, "");
+}
+
+/* ---- The loop ---- */
+
+static int next_timeout(const client *c, int tend_ms)
+{
+    int timeout_ms = tend_ms;
+    if (c->unread)
+        return 0;
+    if (c->leaving)
+        timeout_ms = timeout_ms < 0 || timeout_ms > 10 ? 10 : timeout_ms;
+    if (c->silence_ns > 0 && (timeout_ms < 0 || timeout_ms > 500))
+        timeout_ms = 500;
+    return timeout_ms;
+}
+
+static void turn(client *c)
+{
+    ms_event events[8];
+    int count = ms_poll_wait(c->poll, events, 8, next_timeout(c, ms_executor_tend(c->executor)));
+    bool readable = c->unread;
+    for (int i = 0; i < count; i++) {
+        uint64_t ignored;
+        if (events[i].owner == &c->signals)
+            take_signals(c);
+        else if (events[i].owner == &c->wake)
+            while (read(c->wake, &ignored, sizeof ignored) > 0) {
+            }
+        else if (events[i].writable)
+            ms_executor_writable(c->executor);
+        readable = readable || (events[i].owner == &c->descriptor && events[i].readable);
+    }
+    if (readable && c->end == GOES_ON)
+        read_frames(c);
+    uint64_t now = ms_clock_ns();
+    if (c->silence_ns > 0 && now - c->heard_at > c->silence_ns)
+        finish(c, MASTER_LOST, "no word from it");
+    look_whether_to_leave(c, now);
+}
+
+static bool prepare(client *c)
+{
+    c->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    c->poll = ms_poll_create();
+    ms_executor_options options = {c->options->slots, c->options->memory_max, wake, c};
+    c->executor = c->wake < 0 || c->poll < 0 ? NULL : ms_executor_create(&options);
+    return c->executor != NULL && ms_poll_add(c->poll, c->wake, &c->wake) && ms_poll_add(c->poll, c->signals, &c->signals);
+}
+
+static void serve(client *c, const ms_welcome *words)
+{
+    uint32_t payload_max = words->payload_max < c->options->payload_max ? words->payload_max : c->options->payload_max;
+    c->receiver.rules.greeting = false;
+    c->heard_at = ms_clock_ns();
+    /* A unix socket says by itself that the other end is gone; over TCP it may vanish without a word. */
+    if (c->kind == MS_ADDRESS_TCP)
+        c->silence_ns = (uint64_t)words->heartbeat_ms * MS_IN_NS * SILENT_HEARTBEATS + 1000u * MS_IN_NS;
+    ms_executor_connect(c->executor, c->descriptor, payload_max);
+    c->unread = true; /* frames may have come with the welcome */
+    if (!ms_poll_add(c->poll, c->descriptor, &c->descriptor))
+        finish(c, MASTER_LOST, strerror(errno));
+    while (c->end == GOES_ON)
+        turn(c);
+}
+
+static int status_of(const client *c)
+{
+    switch (c->end) {
+    case GOES_ON:
+    case MASTER_SAID_BYE:
+    case LEFT: return 0;
+    case STOPPED: return 128 + 15;
+    case REFUSED: say(c, "%s", c->why); return STATUS_REFUSED;
+    case MASTER_LOST: say(c, "the master at %s is gone: %s", c->master, c->why); return STATUS_NO_MASTER;
+    }
+    return STATUS_NO_MASTER;
+}
+
+int ms_client_run(const ms_client_options *options, int signals)
+{
+    client c = {.options = options, .signals = signals, .descriptor = -1};
+    ms_welcome words;
+    if (!prepare(&c)) {
+        fprintf(stderr, "%s-slave: cannot start: %s\n", ms_program.name, strerror(errno));
+        return STATUS_REFUSED;
+    }
+    c.end = connect_to_master(&c, &words);
+    if (c.end == MASTER_LOST) {
+        say(&c, "%s", c.why);
+        return STATUS_NO_MASTER;
+    }
+    if (c.end == GOES_ON) {
+        serve(&c, &words);
+        ms_executor_cancel_all(c.executor);
+    }
+    int status = status_of(&c);
+    if (!ms_executor_settle(c.executor, c.end == STOPPED ? 0 : SETTLE_MS))
+        _exit(status); /* a job that does not let itself be stopped ends with the process */
+    ms_executor_destroy(c.executor);
+    ms_receiver_close(&c.receiver);
+    close(c.descriptor);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* The client: the slave's connection to its master, from the first attempt to the last word. Runs on the process's first thread. */
+#ifndef MS_CLIENT_H
+#define MS_CLIENT_H
+
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MS_SLAVE_ADDRESS_MAX = 16 };
+
+typedef struct ms_client_options {
+    ms_address addresses[MS_SLAVE_ADDRESS_MAX]; /* in order of preference */
+    int address_count;
+    uint32_t slots;
+    uint64_t memory_max;
+    double connect_for; /* seconds */
+    bool once;          /* each address is tried once */
+    bool insecure;
+    bool quiet;
+    uint32_t payload_max;
+} ms_client_options;
+
+/* Serves a master; gives the exit status. `signals`: a descriptor that becomes readable when a signal came, and from which
+ * each of them is read as 8 bytes added up (an eventfd). */
+int ms_client_run(const ms_client_options *options, int signals);
+#endif

@@ -1,0 +1,54 @@
+/* The executor: jobs on a pool of threads, and the frames that they give rise to.
+ *
+ * One thread for each slot, each with a task of its own (core/task.h). They take jobs from a queue, oldest first, and put answers
+ * into one sender; whoever finds that the queue has run dry, that much has gathered, or that its job took long, writes to
+ * the socket himself. What stays behind nevertheless, because a short job was followed by a long one, is written by the client's
+ * thread, which looks after it every millisecond as long as there is anything (ms_executor_tend).
+ *
+ * One lock guards all of it; it is never held while a job runs or a system call writes. Every job that is given to the executor is
+ * answered exactly once: with its result, or with its failure, which is "cancelled" for one that was cancelled. */
+#ifndef MS_EXECUTOR_H
+#define MS_EXECUTOR_H
+
+#include "net/conn.h"
+
+typedef struct ms_executor ms_executor;
+
+enum { MS_WORK_INLINE_SIZE = 48 }; /* arguments up to this size are copied */
+
+typedef struct ms_executor_options {
+    uint32_t slots;
+    uint64_t memory_max; /* for each job; 0: no limit */
+    /* Called when ms_executor_tend should be called sooner than it said; on any thread. */
+    void (*wake)(void *context);
+    void *context;
+} ms_executor_options;
+
+/* Null: no memory or no threads. */
+ms_executor *ms_executor_create(const ms_executor_options *options);
+/* From now on frames go to this socket, and payloads to be sent have a limit. */
+void ms_executor_connect(ms_executor *executor, int descriptor, uint32_t payload_max);
+/* A job to run. Arguments of more than MS_WORK_INLINE_SIZE bytes are taken from `payload`, smaller ones copied from `bytes`. False:
+ * no memory. */
+bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, const uint8_t *bytes, uint32_t size, ms_bytes *payload);
+/* More jobs have been added: wakes as many threads as there is work for. */
+void ms_executor_begin(ms_executor *executor);
+/* Stops a job; nothing happens when it is not there any more. */
+void ms_executor_cancel(ms_executor *executor, uint32_t jid);
+void ms_executor_cancel_all(ms_executor *executor);
+/* Takes the jobs back that have not begun: their jids are appended, 4 bytes each. */
+void ms_executor_take_back(ms_executor *executor, ms_bytes *jids);
+/* Sends a frame of the client's own. */
+void ms_executor_send(ms_executor *executor, ms_header header, const void *payload);
+/* Writes what has gathered, and signals again those that are to be cancelled. Gives the milliseconds until it should be called
+ * again, -1 when there is no need. */
+int ms_executor_tend(ms_executor *executor);
+/* The socket takes bytes again. */
+void ms_executor_writable(ms_executor *executor);
+/* Nothing is queued, nothing runs, everything is written. */
+bool ms_executor_idle(ms_executor *executor);
+/* Ends the threads and frees everything. Only when it is idle, or broken and without jobs. */
+void ms_executor_destroy(ms_executor *executor);
+/* Waits until nothing runs, at most so long; false when something still does. */
+bool ms_executor_settle(ms_executor *executor, int timeout_ms);
+#endif

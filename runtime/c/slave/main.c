@@ -1,0 +1,173 @@
+/* prog-slave: options and signals. */
+#include "core/options.h"
+#include "core/task.h"
+#include "core/wire.h"
+#include "slave/client.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+static int signal_descriptor;
+
+/* ---- Options ---- */
+
+static bool set_slots(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_count(&((ms_client_options *)context)->slots, value, 1, MS_SLOTS_MAX, message);
+}
+
+static bool set_connect_for(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_seconds(&((ms_client_options *)context)->connect_for, value, 0, message);
+}
+
+static bool set_memory_max(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_size(&((ms_client_options *)context)->memory_max, value, UINT64_MAX / 2, message);
+}
+
+static bool set_payload_max(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_payload(&((ms_client_options *)context)->payload_max, value, message);
+}
+
+static bool set_once(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_flag(&((ms_client_options *)context)->once, value, message);
+}
+
+static bool set_insecure(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_flag(&((ms_client_options *)context)->insecure, value, message);
+}
+
+static bool set_quiet(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_flag(&((ms_client_options *)context)->quiet, value, message);
+}
+
+static const ms_option option_rows[] = {
+    {"slots", 'j', MS_OPTION_VALUE, "N", "jobs at once (the CPUs it may use)", set_slots},
+    {"connect-for", 0, MS_OPTION_VALUE, "S", "how long to try to connect (60)", set_connect_for},
+    {"once", 0, MS_OPTION_FLAG, NULL, "try each address once", set_once},
+    {"memory-max", 0, MS_OPTION_VALUE, "BYTES", "memory for each job (no limit)", set_memory_max},
+    {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
+    {"insecure", 0, MS_OPTION_FLAG, NULL, "allow addresses on other machines, unencrypted", set_insecure},
+    {"quiet", 0, MS_OPTION_FLAG, NULL, "no log lines", set_quiet},
+};
+
+static bool add_address(void *context, const char *word, char *message)
+{
+    ms_client_options *options = context;
+    if (options->address_count == MS_SLAVE_ADDRESS_MAX) {
+        snprintf(message, MS_OPTION_MESSAGE_MAX, "more than %d addresses", MS_SLAVE_ADDRESS_MAX);
+        return false;
+    }
+    return ms_address_parse(&options->addresses[options->address_count++], word, message);
+}
+
+static ms_options_result read_options(ms_client_options *options, int argc, char **argv)
+{
+    char program[256], usage[300];
+    int rest;
+    snprintf(program, sizeof program, "%s-slave", ms_program.name);
+    snprintf(usage, sizeof usage, "%s [options] [ADDRESS ...]", program);
+    ms_option_table table = {
+        .program = program,
+        .usage = usage,
+        .closing = "ADDRESS is unix:PATH or HOST:PORT; several are tried in order. Each option is also a variable of the environment:\n"
+                   "MS_SLOTS, MS_CONNECT_FOR, ...; MS_ADDRESS holds addresses with commas between them.\n",
+        .options = option_rows,
+        .option_count = sizeof option_rows / sizeof option_rows[0],
+        .operand = add_address,
+        .protocol_version = MS_PROTOCOL_VERSION,
+        .program_target = ms_program.target,
+    };
+    return ms_options_read(&table, options, argc, argv, &rest);
+}
+
+/* Without addresses on the command line: those of MS_ADDRESS, else the default. */
+static bool find_addresses(ms_client_options *options, char message[MS_MESSAGE_MAX])
+{
+    const char *list = getenv("MS_ADDRESS");
+    if (options->address_count > 0)
+        return true;
+    options->address_count = 0;
+    if (list == NULL || list[0] == '\0') {
+        options->address_count = 1;
+        return ms_address_default(&options->addresses[0], ms_program.name, message);
+    }
+    char *copy = strdup(list), *at = copy, *one;
+    bool fine = copy != NULL;
+    while (fine && (one = strsep(&at, ",")) != NULL)
+        fine = add_address(options, one, message);
+    free(copy);
+    return fine;
+}
+
+static uint32_t usable_cpus(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : (uint32_t)count;
+}
+
+/* ---- The process ---- */
+
+static void on_signal(int number)
+{
+    uint64_t one = 1;
+    (void)number;
+    ssize_t ignored = write(signal_descriptor, &one, sizeof one);
+    (void)ignored;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int complain(const char *message, int status)
+{
+    fprintf(stderr, "%s-slave: %s\n", ms_program.name, message);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    ms_client_options options = {.slots = usable_cpus(), .connect_for = 60, .payload_max = UINT32_MAX};
+    char message[MS_MESSAGE_MAX];
+    switch (read_options(&options, argc, argv)) {
+    case MS_OPTIONS_FINE: break;
+    case MS_OPTIONS_SHOWN: return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
+    case MS_OPTIONS_WRONG: return STATUS_USAGE;
+    }
+    if (ms_program.abi_version != MS_ABI_VERSION)
+        return complain("the program was compiled for another runtime: build it again with msc", STATUS_FAILED);
+    if (!find_addresses(&options, message))
+        return complain(message, STATUS_USAGE);
+    signal_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (signal_descriptor < 0)
+        return complain("cannot start: no descriptors are left", STATUS_FAILED);
+    catch_signals();
+    ms_task_setup();
+    return ms_client_run(&options, signal_descriptor);
+}

@@ -1,0 +1,398 @@
+/* A program by hand, as msc would make one: jobs and a master block, for the tests of the master and the slave.
+ *
+ * Compiled twice: with MS_TEST_MASTER and linked with libmsmaster.a, and without it and linked with libmsslave.a. The first word
+ * behind -- chooses what the master block does; the others are its numbers. */
+#include "tests/program.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern ms_program_description program_description __asm__("ms_program");
+
+enum { NOOP = 1, SLEEP, FAIL, BIG, PRINT, SPIN, TAKE, DIE, HOG, DEEP, JOB_COUNT = DEEP };
+
+/* ---- Encoding by hand ---- */
+
+static bool get(ms_reader *reader, void *value, size_t size)
+{
+    if ((size_t)(reader->end - reader->at) < size)
+        return false;
+    memcpy(value, reader->at, size);
+    reader->at += size;
+    return true;
+}
+
+static bool get_int(ms_reader *reader, int32_t *value)
+{
+    return get(reader, value, 4) && reader->at == reader->end;
+}
+
+static void give(ms_result *result, const void *value, size_t size)
+{
+    memcpy(ms_result_reserve(result, size), value, size);
+}
+
+static bool describe_int(ms_reader *arguments, ms_vector *text)
+{
+    int32_t value;
+    if (!get_int(arguments, &value))
+        return false;
+    ms_text_int(text, value);
+    return true;
+}
+
+static bool describe_text(ms_reader *arguments, ms_vector *text)
+{
+    ms_vector value;
+    if (!ms_read_block(arguments, 1, &value))
+        return false;
+    ms_text_quoted_string(text, value);
+    return true;
+}
+
+/* ---- The jobs ---- */
+
+PROGRAM static bool run_noop(ms_reader *arguments, ms_result *result)
+{
+    int32_t value;
+    if (!get_int(arguments, &value))
+        return false;
+    give(result, &value, 4);
+    return true;
+}
+
+PROGRAM static bool run_sleep(ms_reader *arguments, ms_result *result)
+{
+    int32_t milliseconds;
+    if (!get_int(arguments, &milliseconds))
+        return false;
+    ms_sleep(milliseconds / 1000.0);
+    give(result, &milliseconds, 4);
+    return true;
+}
+
+PROGRAM static bool run_fail(ms_reader *arguments, ms_result *result)
+{
+    int32_t value;
+    (void)result;
+    if (!get_int(arguments, &value))
+        return false;
+    if (value == 0)
+        ms_fail_division();
+    ms_fail(text_of("wrong"));
+}
+
+PROGRAM static bool run_big(ms_reader *arguments, ms_result *result)
+{
+    int32_t size;
+    if (!get_int(arguments, &size))
+        return false;
+    uint8_t *bytes = ms_result_reserve(result, (uint64_t)size + 4);
+    memcpy(bytes, &size, 4);
+    for (int32_t i = 0; i < size; i++)
+        bytes[4 + i] = (uint8_t)(i * 7);
+    return true;
+}
+
+static void print_line(int32_t stream, const char *words, int32_t number)
+{
+    ms_vector *text = ms_print_begin();
+    ms_text_bytes(text, words, strlen(words));
+    ms_text_int(text, number);
+    ms_text_char(text, '\n');
+    ms_print_end(stream);
+}
+
+PROGRAM static bool run_print(ms_reader *arguments, ms_result *result)
+{
+    int32_t count;
+    if (!get_int(arguments, &count))
+        return false;
+    for (int32_t i = 0; i < count; i++)
+        print_line(1, "line ", i);
+    print_line(2, "error ", count);
+    give(result, &count, 4);
+    return true;
+}
+
+PROGRAM static bool run_spin(ms_reader *arguments, ms_result *result)
+{
+    volatile int32_t value;
+    int32_t first;
+    if (!get_int(arguments, &first))
+        return false;
+    for (value = first; value != -1;)
+        value = value == -2 ? 0 : value;
+    give(result, &first, 4);
+    return true;
+}
+
+PROGRAM static bool run_take(ms_reader *arguments, ms_result *result)
+{
+    ms_vector bytes;
+    int64_t sum = 0;
+    if (!ms_read_block(arguments, 1, &bytes))
+        return false;
+    for (uint32_t i = 0; i < bytes.count; i++)
+        sum += ((uint8_t *)bytes.data)[i];
+    ms_free(bytes.data, bytes.capacity);
+    give(result, &sum, 8);
+    return true;
+}
+
+PROGRAM static bool run_die(ms_reader *arguments, ms_result *result)
+{
+    int32_t value;
+    (void)result;
+    if (!get_int(arguments, &value))
+        return false;
+    kill(getpid(), SIGKILL);
+    pause();
+    return true;
+}
+
+PROGRAM static bool run_hog(ms_reader *arguments, ms_result *result)
+{
+    int32_t megabytes;
+    if (!get_int(arguments, &megabytes))
+        return false;
+    for (int32_t i = 0; i < megabytes; i++)
+        ms_alloc(1 << 20);
+    give(result, &megabytes, 4);
+    return true;
+}
+
+PROGRAM static int32_t deep(int32_t depth)
+{
+    volatile int32_t frame[64] = {depth};
+    return depth == 0 ? 0 : deep(depth - 1) + frame[0] - frame[0];
+}
+
+PROGRAM static bool run_deep(ms_reader *arguments, ms_result *result)
+{
+    int32_t depth;
+    if (!get_int(arguments, &depth))
+        return false;
+    depth = deep(depth);
+    give(result, &depth, 4);
+    return true;
+}
+
+static const ms_job_type job_types[JOB_COUNT] = {
+    {"noop", run_noop, describe_int}, {"nap", run_sleep, describe_int}, {"area", run_fail, describe_int},
+    {"big", run_big, describe_int},   {"tell", run_print, describe_int}, {"spin", run_spin, describe_int},
+    {"take", run_take, describe_text}, {"die", run_die, describe_int},   {"hog", run_hog, describe_int},
+    {"deep", run_deep, describe_int},
+};
+
+/* ---- The master block ---- */
+
+#ifdef MS_TEST_MASTER
+static int64_t number(int64_t index)
+{
+    ms_vector word;
+    return ms_arg(index, &word) ? ms_parse_long(word) : 0;
+}
+
+static ms_job *remote(uint32_t ordinal, int32_t value)
+{
+    uint8_t *arguments;
+    ms_job *job = ms_remote_new(ordinal, 4, &arguments);
+    memcpy(arguments, &value, 4);
+    ms_remote_start(job);
+    return job;
+}
+
+static int32_t result_of(ms_job *job)
+{
+    int32_t value;
+    ms_reader reader = ms_job_get(job);
+    if (!get(&reader, &value, 4))
+        ms_fail(text_of("a short result"));
+    return value;
+}
+
+static int32_t get_int_result(ms_job *job)
+{
+    int32_t value = result_of(job);
+    ms_job_release(job);
+    return value;
+}
+
+/* one ORDINAL VALUE: one job, its result. */
+PROGRAM static void master_one(void)
+{
+    print_line(1, "result ", get_int_result(remote((uint32_t)number(1), (int32_t)number(2))));
+}
+
+/* many ORDINAL COUNT VALUE STEP: the sum of the results of so many jobs, with the values VALUE, VALUE + STEP, ... */
+PROGRAM static void master_many(void)
+{
+    int64_t count = number(2), sum = 0, base = number(3), step = number(4);
+    double began = ms_clock();
+    ms_job **jobs = ms_alloc((uint64_t)count * sizeof *jobs);
+    for (int64_t i = 0; i < count; i++)
+        jobs[i] = remote((uint32_t)number(1), (int32_t)(base + i * step));
+    for (int64_t i = 0; i < count; i++)
+        sum += get_int_result(jobs[i]);
+    double seconds = ms_clock() - began;
+    ms_vector *text = ms_print_begin();
+    ms_text_bytes(text, "sum ", 4);
+    ms_text_long(text, sum);
+    ms_text_char(text, '\n');
+    ms_print_end(1);
+    if (number(5) != 0)
+        print_line(2, "jobs/s ", (int32_t)((double)count / seconds));
+}
+
+/* trips COUNT: jobs one after the other. */
+PROGRAM static void master_trips(void)
+{
+    int64_t count = number(1);
+    double began = ms_clock();
+    for (int64_t i = 0; i < count; i++)
+        if (get_int_result(remote(NOOP, (int32_t)i)) != i)
+            ms_fail(text_of("a wrong result"));
+    print_line(2, "nanoseconds for each ", (int32_t)((ms_clock() - began) / (double)count * 1e9));
+}
+
+/* bytes SIZE COUNT: large results and large arguments. */
+PROGRAM static void master_bytes(void)
+{
+    int32_t size = (int32_t)number(1);
+    for (int64_t n = 0; n < number(2); n++) {
+        ms_job *job = remote(BIG, size);
+        ms_reader reader = ms_job_get(job);
+        int64_t sum = 0, there = 0;
+        for (const uint8_t *at = reader.at + 4; at < reader.end; at++)
+            sum += *at;
+        uint8_t *arguments;
+        ms_job *back = ms_remote_new(TAKE, (uint64_t)(reader.end - reader.at), &arguments);
+        memcpy(arguments, reader.at, (size_t)(reader.end - reader.at));
+        ms_job_release(job);
+        ms_remote_start(back);
+        reader = ms_job_get(back);
+        if (!get(&reader, &there, 8) || there != sum)
+            ms_fail(text_of("other bytes came back"));
+        ms_job_release(back);
+    }
+    print_line(1, "bytes ", size);
+}
+
+/* Cancels a job in the middle of a loop, and one that waits behind it. */
+PROGRAM static void master_cancel(void)
+{
+    ms_job *first = remote(SPIN, 1), *second = remote(SPIN, 2), *third = remote(NOOP, 3);
+    while (ms_slaves() == 0)
+        ms_sleep(0.001);
+    if (ms_job_wait_for(first, 0.05) != MS_RUNNING)
+        ms_fail(text_of("it does not run"));
+    ms_job_cancel(second);
+    ms_job_cancel(first);
+    if (ms_job_state(first) != MS_FAILED || ms_job_state(second) != MS_FAILED)
+        ms_fail(text_of("not failed"));
+    ms_vector error = ms_job_error(first);
+    print_line(1, "third ", result_of(third));
+    ms_vector *text = ms_print_begin();
+    ms_text_string(text, error);
+    ms_text_char(text, '\n');
+    ms_print_end(1);
+    ms_free(error.data, error.capacity);
+    ms_job_cancel(third);
+    print_line(1, "state ", ms_job_state(third));
+    ms_job_release(first);
+    ms_job_release(second);
+    ms_job_release(third);
+}
+
+/* story ORDINAL VALUE: how a job that fails looks. */
+PROGRAM static void master_story(void)
+{
+    ms_job *job = remote((uint32_t)number(1), (int32_t)number(2));
+    if (ms_job_wait(job) != MS_FAILED)
+        ms_fail(text_of("it did not fail"));
+    ms_vector error = ms_job_error(job), story = ms_job_story(job);
+    ms_vector *text = ms_print_begin();
+    ms_text_string(text, error);
+    ms_text_char(text, '|');
+    ms_text_string(text, story);
+    ms_text_char(text, '\n');
+    ms_print_end(1);
+    ms_free(error.data, error.capacity);
+    ms_free(story.data, story.capacity);
+    get_int_result(job);
+}
+
+/* any: of a job that never ends and one that does. */
+PROGRAM static void master_any(void)
+{
+    ms_job *jobs[3] = {remote(SLEEP, 60000), remote(SLEEP, 50), remote(SLEEP, 60000)};
+    ms_vector all = {jobs, 3, 0};
+    print_line(1, "in no time ", ms_jobs_any_for(all, 0));
+    print_line(1, "any ", ms_jobs_any(all));
+    for (int i = 0; i < 3; i++)
+        ms_job_release(jobs[i]);
+}
+
+PROGRAM static void master_nothing(void)
+{
+    if (number(1) == 1)
+        ms_job_get(NULL);
+    if (number(1) == 2)
+        ms_jobs_any((ms_vector){0});
+    if (number(1) == 3)
+        ms_exit(7);
+    print_line(1, "slaves ", ms_slaves());
+    print_line(1, "slots ", ms_slots());
+}
+
+/* hold SECONDS: computes nothing for a while, with a job that does not end. */
+PROGRAM static void master_hold(void)
+{
+    ms_job *job = remote(SPIN, 1);
+    print_line(1, "holding ", (int32_t)number(1));
+    ms_job_wait_for(job, (double)number(1));
+    ms_job_release(job);
+}
+
+PROGRAM static void master(void)
+{
+    static const struct {
+        const char *name;
+        void (*block)(void);
+    } blocks[] = {{"one", master_one},       {"many", master_many},       {"trips", master_trips}, {"bytes", master_bytes},
+                  {"cancel", master_cancel}, {"story", master_story},     {"any", master_any},     {"nothing", master_nothing},
+                  {"hold", master_hold}};
+    ms_vector word;
+    if (!ms_arg(0, &word))
+        ms_fail(text_of("what?"));
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+        if (ms_string_equal(word, text_of(blocks[i].name))) {
+            blocks[i].block();
+            return;
+        }
+    ms_fail(text_of("there is no such block"));
+}
+#endif
+
+__attribute__((constructor)) static void begin(void)
+{
+    program_description.job_count = JOB_COUNT;
+    program_description.jobs = job_types;
+    memset(program_description.fingerprint, 'f', 32);
+    if (getenv("TEST_FINGERPRINT") != NULL)
+        program_description.fingerprint[31] = 'g';
+    program_add_place(run_fail, 8, 16, "area");
+    program_add_place(run_spin, 9, 1, "spin");
+    program_add_place(run_hog, 10, 1, "hog");
+    program_add_place(deep, 11, 1, "deep");
+#ifdef MS_TEST_MASTER
+    program_description.master = master;
+    program_add_place(master_story, 20, 5, "tell_story");
+    program_add_place(master_one, 21, 12, "one");
+    program_add_place(master, 30, 3, "master");
+    program_add_place(master_nothing, 22, 1, "nothing");
+#endif
+}
