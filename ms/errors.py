@@ -146,6 +146,12 @@ def wrong_type(span: Span, expected: Type, found: Type, at: Span | None, where: 
     )
 
 
+def loop_variable(span: Span, wanted: Type, found: Type, sequence: Span) -> Diagnostic:
+    """The variable of a `for … in` cannot take what it is to go over."""
+    message = f"expected {wanted} for the loop variable, found {found}"
+    return _report("E0201", message, span, "", _at(sequence, f"this gives {_a(wanted)} each time"))
+
+
 def operator_undefined(span: Span, operator: str, left: Type, right: Type, *help: str) -> Diagnostic:
     types = f"two values of type {left}" if left == right else f"{left} and {right}"
     return _report("E0202", f"`{operator}` is not defined for {types}", span, help=help)

@@ -597,6 +597,8 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Break:
+    """Leaves the innermost loop. The `break` that ends a case is gone: the end of the case does the same."""
+
     span: Span
     drops: tuple[Variable, ...] = ()
 

@@ -13,7 +13,7 @@ from ms import errors, syntax, typed
 from ms.builtins import Builtin, Mode, Pattern, Where
 from ms.checker import expressions, references
 from ms.checker.context import Body, CallSite
-from ms.checker.conversions import Wanted, coerce, convert
+from ms.checker.conversions import coerce, convert
 from ms.checker.types import is_number, is_ordered, promoted
 from ms.diagnostics import InternalError
 from ms.types import (
@@ -223,30 +223,30 @@ def _fit(body: Body, given: typed.Expression, pattern: Pattern, bindings: Bindin
         case "V":
             return _fit_vector(body, given, bindings)
         case "S":
-            return coerce(body, given, STRING, Wanted(None))
+            return coerce(body, given, STRING)
         case "N":
             if is_number(given.type):
                 return convert(given, promoted(given.type))
             body.report(errors.builtin_not_applicable(given.span, name, given.type, "a number"))
             return None
         case "I":
-            return given if given.type in (INT, LONG) else coerce(body, given, INT, Wanted(None))
+            return given if given.type in (INT, LONG) else coerce(body, given, INT)
         case "J" | "JS":
             return _fit_handle(body, given, pattern, bindings)
         case str():
             raise InternalError(f"pattern {pattern} of {name} is not built", given.span)
         case _:
-            return coerce(body, given, pattern, Wanted(None))
+            return coerce(body, given, pattern)
 
 
 def _fit_element(body: Body, given: typed.Expression, bindings: Bindings) -> typed.Expression | None:
     """A "T": the element's type where a vector has said it, else whatever the argument is."""
     row = bindings.row
     if bindings.element is not None:
-        return coerce(body, given, bindings.element, Wanted(None))
+        return coerce(body, given, bindings.element)
     if row.symbol == "fill" and isinstance(bindings.hint, VectorType):
         bindings.element = bindings.hint.element
-        return coerce(body, given, bindings.element, Wanted(None))
+        return coerce(body, given, bindings.element)
     if row.symbol == "arg" and given.type not in NUMBERS and given.type not in _WORDS:
         wanted = "a number, bool, char or string as its default"
         body.report(errors.builtin_not_applicable(given.span, row.name, given.type, wanted))

@@ -374,7 +374,7 @@ def vector_of(body: Body, tree: syntax.VectorOf, hint: Type | None) -> typed.Exp
             return None
         return typed.ZeroValue(hint, tree.span)
     if element is not None:
-        given = [value_as(body, part, element, Wanted(None)) for part in tree.elements]
+        given = [value_as(body, part, element) for part in tree.elements]
     else:
         given, element = _elements(body, tree)
     parts = [part for part in given if part is not None]

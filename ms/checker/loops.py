@@ -59,7 +59,7 @@ def _variable(
 
 def _for_range(body: Body, tree: syntax.ForInStatement, sequence: syntax.Range) -> typed.Statement:
     type_name, name = tree.variables[0]
-    type = _range_type(body, type_name)
+    type = _range_type(body, type_name, sequence.span)
     if type is None and not is_auto(type_name):
         low, high = expressions.value(body, sequence.low), expressions.value(body, sequence.high)
     elif type is None:
@@ -77,13 +77,13 @@ def _for_range(body: Body, tree: syntax.ForInStatement, sequence: syntax.Range) 
     return typed.ForRange(variable, low, high, inner, tree.span)
 
 
-def _range_type(body: Body, name: syntax.TypeName) -> Type | None:
+def _range_type(body: Body, name: syntax.TypeName, sequence: Span) -> Type | None:
     if is_auto(name):
         return None
     type = resolve(body, name, "a variable")
     if type is None or type in (INT, LONG):
         return type
-    body.report(errors.wrong_type(name.span, INT, type, None, ""))
+    body.report(errors.loop_variable(name.span, INT, type, sequence))
     return None
 
 
@@ -109,7 +109,7 @@ def _for_each(body: Body, tree: syntax.ForInStatement) -> typed.Statement:
     if is_auto(type_name):
         type = element
     elif element is not None and type is not None and not converts_implicitly(element, type):
-        body.report(errors.wrong_type(type_name.span, element, type, tree.sequence.span, f"its elements are {element}"))
+        body.report(errors.loop_variable(type_name.span, element, type, tree.sequence.span))
     variable, inner = _variable(body, tree, type, name)
     if sequence is None or element is None:
         sequence = typed.ZeroValue(VOID, tree.sequence.span)
