@@ -34,6 +34,8 @@ PYTHON_ROOMS: dict[str, tuple[int, str]] = {
     "grammar.lark": (3, "parser"),
     "lexer.py": (3, "parser"),
     "productions.py": (3, "parser"),
+    "recovery.py": (3, "parser"),
+    "tables.py": (3, "parser"),
     "parser.py": (3, "parser"),
     "checker/": (3, "checker"),
     "uses.py": (4, "ownership"),
