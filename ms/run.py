@@ -133,7 +133,9 @@ class _Run:
             os.kill(master, signal.SIGTERM)
 
     def _end_slaves(self, watched: set[signal.Signals]) -> None:
-        """The master has told them to go. Who does not is made to."""
+        """The master has told those that it knew; some may still be looking for it. Who does not go is made to."""
+        for pid in self.slaves:
+            os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _FAREWELL_S
         while self.slaves:
             self.slaves.difference_update(_ended())
