@@ -121,6 +121,10 @@ class Liveness:
         """The variable, and what it is a part of when it is the name of a borrowing `for`."""
         return self.masks.get(variable.number) or bit(variable)
 
+    def set_whole(self, variable: Variable, whole: int) -> None:
+        """Makes the name of a loop stand for a part of `whole`, or for a value of its own (0)."""
+        self.masks[variable.number] = bit(variable) | whole
+
     def _declared(self, variable: Variable) -> None:
         self.next_number = max(self.next_number, variable.number + 1)
 
@@ -261,7 +265,7 @@ class Liveness:
             whole = self.mask(root.variable)
             head = Flow(whole, ALL, 0, 0).then(head)
             for variable in variables:
-                self.masks[variable.number] = bit(variable) | whole
+                self.set_whole(variable, whole)
                 self._aliases.append((bit(variable), whole))
         rounds = self._rounds(head, body, None, False)
         if borrowed:

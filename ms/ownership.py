@@ -359,7 +359,6 @@ class _Writer:
         borrows = _lies_still(s.sequence) and self._liveness.borrows(s.sequence, s.body)
         if borrows and takes_element and self._is_last_use(s, after):
             borrows = False
-            self._liveness.masks.pop(s.variable.number, None)
         hidden = () if borrows else (self.values.hidden(s.sequence.type, s.sequence.span),)
         changed = bool(self._liveness.facts(s.body).changes & bit(s.variable))
         assert isinstance(s.sequence.type, VectorType)
@@ -403,16 +402,22 @@ class _Writer:
     ) -> Block:
         """The body of a loop over a sequence. Afterwards `live` is what is needed once the sequence is evaluated."""
         after = self.values.live
+        root = root_of(sequence)
+        whole = 0
+        if hidden:
+            whole = bit(hidden[0])
+        elif isinstance(root, VariableRef):
+            whole = self._liveness.mask(root.variable)
         own = 0
         for variable in variables:
             own |= bit(variable)
+            self._liveness.set_whole(variable, 0 if hidden and variable in self.values.owned else whole)
         head = self._liveness.flow(body).needs & ~own | after
-        root = root_of(sequence)
         if isinstance(root, VariableRef):
             if hidden and not bit(root.variable) & self._liveness.facts(body).mentions:
                 head = head & ~bit(root.variable) | after & bit(root.variable)
             elif not hidden:
-                head |= self._liveness.mask(root.variable)
+                head |= whole
         self._scopes.append(_Scope(list(hidden)))
         written = self._round(body, head, after, head, first)
         self._scopes.pop()

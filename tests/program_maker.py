@@ -26,7 +26,8 @@ double place(struct point p, double d) { return p->x + d; }
 double shift(struct point& p) { p->x = 1.0; return p->x; }
 """
 
-TYPES = ("int", "string", "vector<int>", "vector<string>", "vector<vector<int>>", "struct item", "struct point")
+TYPES = ("int", "string", "vector<int>", "vector<string>", "vector<vector<int>>", "struct item", "struct point",
+         "vector<struct point>", "vector<struct item>")  # fmt: skip
 
 
 class _Maker:
@@ -52,7 +53,7 @@ class _Maker:
         }.get(type)  # fmt: skip
         if part is not None:
             found += [f"{item}->{part}" for item in items]
-        whole = {"int": "vector<int>", "string": "vector<string>", "vector<int>": "vector<vector<int>>"}.get(type)
+        whole = f"vector<{type}>" if f"vector<{type}>" in TYPES or type == "string" else None
         if whole is not None:
             found += [f"{v}[{self._random.choice(['0', *self._variables('int')])}]" for v in self._variables(whole)]
         if type == "int":
@@ -66,6 +67,7 @@ class _Maker:
         literals = {
             "int": "1", "string": '"a"', "vector<int>": "[1, 2]", "vector<string>": '["a", "b"]',
             "vector<vector<int>>": "[[1], [2]]", "struct item": "item{n: 1}", "struct point": "point{x: 1.0}",
+            "vector<struct point>": "[point{y: 1.0}]", "vector<struct item>": "[item{n: 2}]",
         }  # fmt: skip
         if depth <= 0:
             return literals[type]
@@ -116,6 +118,13 @@ class _Maker:
                 return [
                     f"[{self.expression('vector<int>', depth)}, {self.expression('vector<int>', depth)}]",
                     f"fill(2, {self.expression('vector<int>', depth)})",
+                ]
+            case "vector<struct point>" | "vector<struct item>":
+                element = type.removeprefix("vector<").removesuffix(">")
+                return [
+                    f"[{self.expression(element, depth)}, {self.expression(element, depth)}]",
+                    f"({self.expression(type, depth)} + {self.expression(type, depth)})",
+                    f"reverse({self.expression(type, depth)})",
                 ]
             case "struct item":
                 return [
@@ -183,10 +192,13 @@ class _Maker:
         return self._branch(depth - 1) if kind < 9 else self._loop(depth - 1)
 
     def _append(self) -> str:
-        targets = self._places("vector<int>")
+        element = self._random.choice(["int", "string", "struct point", "struct item"])
+        targets = self._places(f"vector<{element}>")
         if targets:
             target = self._random.choice(targets)
-            return f"{target} :: {self.expression(self._random.choice(['int', 'vector<int>']))};"
+            # Literals after `::` are taken for elements: of a vector of strings, `["a"]` would be one.
+            whole = element if element == "string" else f"vector<{element}>"
+            return f"{target} :: {self.expression(self._random.choice([element, whole]))};"
         targets = self._places("string")
         return f"{self._random.choice(targets)} += {self.expression('string')};" if targets else ";"
 
@@ -224,7 +236,13 @@ class _Maker:
             self._scopes.pop()
         else:
             element, whole = self._random.choice(
-                [("int", "vector<int>"), ("string", "vector<string>"), ("vector<int>", "vector<vector<int>>")]
+                [
+                    ("int", "vector<int>"),
+                    ("string", "vector<string>"),
+                    ("vector<int>", "vector<vector<int>>"),
+                    ("struct point", "vector<struct point>"),
+                    ("struct item", "vector<struct item>"),
+                ]
             )
             text = f"for ({element} {name} in {self.expression(whole)}) {self.block(depth, (name, element))}"
         self._jumps = jumps

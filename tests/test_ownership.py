@@ -299,6 +299,15 @@ def test_struct_in_a_dropped_variable_is_copied_out_of_it() -> None:
     assert violations(program) == []
 
 
+def test_struct_in_a_held_sequence_is_copied_out_of_it() -> None:
+    program = owned(
+        "struct p { int x; }; vector<p> all() { return [p{x: 1}]; }"
+        "struct p f() { for (struct p e in all()) return e; return p{x: 2}; } master { print(f()); }"
+    )
+    assert wrapped(function(program, "f"), Copy) == ["e"]
+    assert violations(program) == []
+
+
 # Temporaries
 
 
