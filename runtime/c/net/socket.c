@@ -1,16 +1,14 @@
 /* The only file with socket calls. */
 #include "net/socket.h"
+#include "net/resolve.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -114,41 +112,27 @@ static bool is_loopback(const struct sockaddr *name)
     return IN6_IS_ADDR_LOOPBACK(host) || (IN6_IS_ADDR_V4MAPPED(host) && host->s6_addr[12] == 127);
 }
 
-/* The addresses behind HOST:PORT; null with the message filled in. */
-static struct addrinfo *resolve(const ms_address *address, bool insecure, const char *verb, bool *wrong, char message[MS_MESSAGE_MAX])
+/* The endpoints behind HOST:PORT; 0 with the message filled in. */
+static int resolve(const ms_address *address, bool insecure, const char *verb, ms_endpoint endpoints[MS_ENDPOINTS_MAX], bool *wrong,
+                   char message[MS_MESSAGE_MAX])
 {
-    char port[8];
-    snprintf(port, sizeof port, "%u", address->port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *found = NULL;
-    int error = getaddrinfo(address->host, port, &hints, &found);
-    if (error != 0) {
-        fail(message, address, verb, error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
-        return NULL;
-    }
-    for (const struct addrinfo *one = found; one != NULL && !insecure; one = one->ai_next) {
-        if (is_loopback(one->ai_addr))
+    const char *why = "";
+    int count = ms_resolve(address->host, address->port, endpoints, &why);
+    if (count == 0)
+        fail(message, address, verb, why);
+    for (int i = 0; i < count && !insecure; i++) {
+        if (is_loopback((const struct sockaddr *)&endpoints[i].name))
             continue;
         fail(message, address, verb, "other machines reach it and nothing is encrypted: --insecure, on both ends, allows that");
         *wrong = true;
-        freeaddrinfo(found);
-        return NULL;
+        return 0;
     }
-    return found;
+    return count;
 }
 
 static void set_option(int descriptor, int level, int option, int value)
 {
     setsockopt(descriptor, level, option, &value, sizeof value);
-}
-
-static void format_name(const struct sockaddr *name, socklen_t size, char text[MS_ADDRESS_TEXT_MAX])
-{
-    ms_address address = {.kind = MS_ADDRESS_TCP};
-    char port[8] = "0";
-    if (getnameinfo(name, size, address.host, sizeof address.host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        strcpy(address.host, "?");
-    address.port = (uint16_t)strtoul(port, NULL, 10); /* sscanf would bring 100 KB into every program */
-    ms_address_format(&address, text);
 }
 
 static uint16_t port_of(int descriptor)
@@ -165,14 +149,15 @@ static uint16_t port_of(int descriptor)
 static bool listen_tcp(ms_listener *listener, bool insecure, char message[MS_MESSAGE_MAX])
 {
     bool wrong = false;
-    struct addrinfo *found = resolve(&listener->address, insecure, "listen on", &wrong, message);
-    if (found == NULL)
+    ms_endpoint endpoints[MS_ENDPOINTS_MAX];
+    if (resolve(&listener->address, insecure, "listen on", endpoints, &wrong, message) == 0)
         return false;
-    listener->descriptor = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const struct sockaddr *name = (const struct sockaddr *)&endpoints[0].name;
+    listener->descriptor = socket(name->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool fine = listener->descriptor >= 0;
     if (fine) {
         set_option(listener->descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
-        fine = bind(listener->descriptor, found->ai_addr, found->ai_addrlen) == 0 && listen(listener->descriptor, BACKLOG) == 0;
+        fine = bind(listener->descriptor, name, endpoints[0].size) == 0 && listen(listener->descriptor, BACKLOG) == 0;
     }
     if (!fine) {
         fail(message, &listener->address, "listen on", strerror(errno));
@@ -181,7 +166,6 @@ static bool listen_tcp(ms_listener *listener, bool insecure, char message[MS_MES
     } else {
         listener->address.port = port_of(listener->descriptor);
     }
-    freeaddrinfo(found);
     return fine;
 }
 
@@ -239,7 +223,7 @@ int ms_socket_accept(const ms_listener *listener, char name[MS_ADDRESS_TEXT_MAX]
             return -1;
         }
     } else {
-        format_name((struct sockaddr *)&peer, size, name);
+        ms_endpoint_format((struct sockaddr *)&peer, name);
     }
     prepare(descriptor, listener->address.kind);
     return descriptor;
@@ -300,14 +284,14 @@ int ms_socket_connect(const ms_address *address, bool insecure, int timeout_ms, 
     if (address->kind == MS_ADDRESS_UNIX) {
         descriptor = connect_unix(address, timeout_ms, wrong, message);
     } else {
-        struct addrinfo *found = resolve(address, insecure, "connect to", wrong, message);
-        for (const struct addrinfo *one = found; one != NULL && descriptor < 0; one = one->ai_next) {
-            descriptor = connect_one(one->ai_family, one->ai_addr, one->ai_addrlen, timeout_ms);
+        ms_endpoint endpoints[MS_ENDPOINTS_MAX];
+        int count = resolve(address, insecure, "connect to", endpoints, wrong, message);
+        for (int i = 0; i < count && descriptor < 0; i++) {
+            const struct sockaddr *name = (const struct sockaddr *)&endpoints[i].name;
+            descriptor = connect_one(name->sa_family, name, endpoints[i].size, timeout_ms);
             if (descriptor < 0)
                 fail(message, address, "connect to", strerror(errno));
         }
-        if (found != NULL)
-            freeaddrinfo(found);
     }
     if (descriptor >= 0)
         prepare(descriptor, address->kind);
