@@ -14,16 +14,19 @@ import os
 import select
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ms.toolchain import ToolchainError
+
 _FAREWELL_S = 2.0  # for slaves to go after their master, and for all to go after msc
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _SENT_BY_KERNEL = 0x80  # si_code SI_KERNEL: a key on the terminal, which the master has been sent as well
 _REPLACEMENTS_FOR_EACH = 8
+_STATUS_NO_MASTER = 3  # of a slave
+_SOCKET_PATH_MAX = 107  # bytes
 
 
 def run_programs(master: Path, slave: Path, count: int, options: Sequence[str], words: Sequence[str]) -> int:
@@ -31,10 +34,24 @@ def run_programs(master: Path, slave: Path, count: int, options: Sequence[str], 
     tail = ["--", *words] if words else []
     if count == 0:
         return _Run(Path(), None).finish([str(master), "--local", *options, *tail])
-    directory = Path(tempfile.mkdtemp(prefix="ms-run-"))
+    directory = _private_directory()
     address = f"unix:{directory / 'master.sock'}"
-    run = _Run(directory, [str(slave), address, "-j", "1"])
+    run = _Run(directory, [str(slave), address, "-j", "1", "--quiet"])
     return run.finish([str(master), "--listen", address, *options, *tail], count)
+
+
+def _private_directory() -> Path:
+    """A new directory that only we may enter, with a name short enough for a socket."""
+    name = f"ms-run-{os.urandom(6).hex()}"
+    base = os.environ.get("TMPDIR") or "/tmp"
+    if len(os.fsencode(f"{base}/{name}/master.sock")) > _SOCKET_PATH_MAX or not os.access(base, os.W_OK | os.X_OK):
+        base = "/tmp"
+    directory = Path(base, name).absolute()
+    try:
+        directory.mkdir(mode=0o700)
+    except OSError as error:
+        raise ToolchainError(f"cannot make {directory}: {error.strerror}") from error
+    return directory
 
 
 @dataclass(slots=True)
@@ -124,7 +141,8 @@ class _Run:
         """A slave that leaves in good order has been told to; in the place of another one comes a new one."""
         if status == 0:
             return
-        _say(f"a slave ended with {_how(status)}")
+        if _exit_status(status) != _STATUS_NO_MASTER:  # which says that the master is ending
+            _say(f"a slave ended with {_how(status)}")
         if self.replacements_left > 0:
             self.replacements_left -= 1
             self._start_slave()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +80,8 @@ def cache_directory() -> Path:
         return directory.resolve()
     except OSError as error:
         print(f"msc: the cache {directory} cannot be written ({error.strerror}); nothing is kept", file=sys.stderr)
+    import tempfile
+
     _private_cache.append(Path(tempfile.mkdtemp(prefix="ms-cache-")))
     owner = os.getpid()
 
@@ -103,6 +104,8 @@ class CacheEntry:
         self.work = final
 
     def __enter__(self) -> Path:
+        import tempfile
+
         try:
             self.final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.work = Path(tempfile.mkdtemp(prefix="new-", dir=self.final.parent))
@@ -228,6 +231,8 @@ def _archiver(compiler: str) -> tuple[str, ...]:
 
 def _try_linking(command: tuple[str, ...]) -> str:
     """ "static", "dynamic", or "" when it does not even compile."""
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="ms-probe-") as directory:
         source = Path(directory, "probe.c")
         source.write_text(_PROBE)
@@ -361,6 +366,8 @@ def write_file(output: Path, content: bytes) -> None:
 
 
 def _replace_files(files: Sequence[tuple[bytes, Path]], mode: int) -> None:
+    import tempfile
+
     mask = os.umask(0)
     os.umask(mask)
     ready: list[tuple[str, Path]] = []

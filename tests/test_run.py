@@ -132,7 +132,7 @@ def test_status_words_and_slaves(place: Place) -> None:
     assert master[2] == "--listen"
     assert master[4] == "--progress -- one two words"
     slaves = [line.split()[2:] for line in place.log() if line.startswith("slave")]
-    assert slaves == [[master[3], "-j", "1"]] * 3
+    assert slaves == [[master[3], "-j", "1", "--quiet"]] * 3
 
 
 def test_socket_is_where_nobody_else_gets_in(place: Place) -> None:
