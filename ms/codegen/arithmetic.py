@@ -41,6 +41,11 @@ def binary(f: Frame, operator: str, type: Type, left: str, right: str, right_typ
     return _divide(f, operator, llvm, left, right)
 
 
+def step(f: Frame, operator: str, type: Type, left: str, right: str) -> str:
+    """A sum or difference that is known not to wrap."""
+    return f.w.value(f"{_INTEGER[operator]} nsw {layout.register_type(type)} {left}, {right}")
+
+
 def _divide(f: Frame, operator: str, llvm: str, left: str, right: str) -> str:
     w = f.w
     instruction = "sdiv" if operator == "/" else "srem"

@@ -5,7 +5,7 @@ Read by the code generator to know what stays as it is during a loop or a call; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
 
 from ms.builtins import Builtin, Mode
@@ -31,6 +31,7 @@ from ms.typed import (
     VariableKind,
     VariableRef,
 )
+from ms.types import Type, VectorType
 
 _LEAVES = (str, int, float, bytes, bool, Span, Builtin, Variable, FunctionRef, Constant)
 
@@ -76,6 +77,19 @@ def root_variable(place: object) -> Variable | None:
     return place.variable if isinstance(place, VariableRef) else None
 
 
+def _passed_in_place(node: Call | BuiltinCall) -> Iterator[object]:
+    """The arguments that a call may change."""
+    if isinstance(node, Call):
+        for kind, argument in zip(node.function.parameter_kinds, node.arguments, strict=True):
+            if kind is VariableKind.REFERENCE:
+                yield argument
+    else:
+        rows = node.builtin.parameters
+        for index, argument in enumerate(node.arguments):
+            if rows[min(index, len(rows) - 1)][1] is Mode.INOUT:
+                yield argument
+
+
 def changed_variables(nodes: Iterable[object]) -> set[Variable]:
     """The variables that may have another value after these trees than before, or during them."""
     found: set[Variable] = set()
@@ -88,16 +102,36 @@ def changed_variables(nodes: Iterable[object]) -> set[Variable]:
                 places.append(node.place)
             case Declare() | Held() | ForRange() | ForEach():
                 found.add(node.variable)
-            case Call():
-                kinds = zip(node.function.parameter_kinds, node.arguments, strict=True)
-                places += [argument for kind, argument in kinds if kind is VariableKind.REFERENCE]
-            case BuiltinCall():
-                rows = node.builtin.parameters
-                places += [
-                    argument
-                    for index, argument in enumerate(node.arguments)
-                    if rows[min(index, len(rows) - 1)][1] is Mode.INOUT
-                ]
+            case Call() | BuiltinCall():
+                places += _passed_in_place(node)
+            case _:
+                pass
+        found.update(variable for variable in map(root_variable, places) if variable is not None)
+    return found
+
+
+def reshaped_variables(nodes: Iterable[object], owns: Callable[[Type], bool]) -> set[Variable]:
+    """Those of them in which some vector may afterwards have other elements: more, fewer or elsewhere. Not those
+    in which elements that own nothing are given other values."""
+    found: set[Variable] = set()
+    for node in walk(nodes):
+        places: list[object] = []
+        match node:
+            case Assign() | Update():
+                if owns(node.target.type):
+                    places.append(node.target)
+            case Append():
+                places.append(node.target)
+            case Move():
+                places.append(node.place)
+            case Declare() | Held() | ForRange() | ForEach():
+                found.add(node.variable)
+            case BuiltinCall() if node.builtin.symbol == "swap":
+                vector = node.arguments[0].type
+                if isinstance(vector, VectorType) and owns(vector.element):
+                    places.append(node.arguments[0])
+            case Call() | BuiltinCall():
+                places += _passed_in_place(node)
             case _:
                 pass
         found.update(variable for variable in map(root_variable, places) if variable is not None)

@@ -203,6 +203,9 @@ def _collect_parts(f: Frame, place: Expression, parts: list[Operand]) -> None:
             pass
         case Field(base):
             _collect_parts(f, base, parts)
+        case Index() if id(place) in f.proven:
+            f.at(place.span)
+            parts.append(f.proven[id(place)].index(f.round()))
         case Index(base, index):
             _collect_parts(f, base, parts)
             parts.append(look(f, index))
@@ -225,10 +228,13 @@ def _address(f: Frame, place: Expression, parts: Iterator[Operand]) -> str:
             return f.slots[variable]
         case ConstantRef(constant):
             return f.unit.constants.address(constant.value)
-        case Field(base, _, index) if isinstance(base.type, StructType):
+        case Field(base):
             address = _address(f, base, parts)
             f.at(place.span)
-            return memory.field(f.w, base.type, address, index)
+            return field_of(f, place, address)
+        case Index(base) if id(place) in f.proven:
+            f.at(place.span)
+            return memory.element(f.w, place.type, f.proven[id(place)].inside.data, register(next(parts)))
         case Index(base, index) if isinstance(base.type, VectorType):
             vector = _base_view(f, base, parts)
             at = register(next(parts))
@@ -238,6 +244,13 @@ def _address(f: Frame, place: Expression, parts: Iterator[Operand]) -> str:
             return _address(f, inner, parts)
         case _:
             return register(next(parts))
+
+
+def field_of(f: Frame, place: Field, base: str) -> str:
+    """The address of a field of the struct at `base`."""
+    if not isinstance(place.base.type, StructType):
+        raise InternalError("a field of what is no struct", place.span)
+    return memory.field(f.w, place.base.type, base, place.index)
 
 
 def _base_view(f: Frame, base: Expression, parts: Iterator[Operand]) -> View:

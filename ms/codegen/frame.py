@@ -9,7 +9,7 @@ a view that nobody writes through.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ from ms.codegen.memory import Operand, View
 from ms.codegen.wire import Wire
 from ms.diagnostics import InternalError
 from ms.source import Span
-from ms.typed import Function, FunctionRef, Variable
+from ms.typed import Function, FunctionRef, Update, Variable
 from ms.types import INT, StructType, Type, VectorType
 
 
@@ -56,6 +56,15 @@ class Jumps:
     again: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """An element that needs no check in this version of a loop: its vector, and how to reckon its index (i64) from the
+    value of the loop's variable (i64)."""
+
+    inside: View
+    index: Callable[[str], str]
+
+
 @dataclass(slots=True)
 class Frame:
     """One function in the making. `slots` has the address of each variable, `views` each vector that is only looked at;
@@ -70,6 +79,9 @@ class Frame:
     jumps: list[Jumps] = field(default_factory=list)
     references: list[tuple[Type, str, str]] = field(default_factory=list)
     result: str | None = None
+    proven: dict[int, Proven] = field(default_factory=dict)  # by the identity of an `Index`
+    round: Callable[[], str] = str  # the value (i64) of the variable of the loop that `proven` is about
+    unwrapped: Update | None = None  # the step of that loop, which is known not to wrap
 
     def at(self, span: Span) -> None:
         """What is emitted from here on belongs to the place at which the span starts."""
@@ -100,6 +112,12 @@ class Frame:
 
     def drop(self, variable: Variable) -> None:
         self.unit.glue.drop(self.w, variable.type, self.slots[variable])
+
+    def drop_all(self, variables: Iterable[Variable]) -> None:
+        """At the end of a block; nothing to do when control does not get there."""
+        if not self.w.ended:
+            for variable in variables:
+                self.drop(variable)
 
     def snapshot(self, type: Type, value: Operand) -> Operand:
         """The same value where nothing that follows can change it."""

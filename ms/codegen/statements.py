@@ -8,10 +8,9 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import assert_never
 
-from ms.codegen import arithmetic, constants, expressions, memory, vectors
+from ms.codegen import arithmetic, constants, expressions, loops, memory, vectors
 from ms.codegen.frame import Frame, Jumps
 from ms.codegen.layout import register_type
 from ms.codegen.memory import Operand, register, view
@@ -30,22 +29,19 @@ from ms.typed import (
     ForPairs,
     ForRange,
     If,
-    Passing,
     Return,
     Statement,
     Switch,
     Update,
-    Variable,
-    VariableKind,
     While,
 )
-from ms.types import STRING, VOID, StructType, VectorType
+from ms.types import STRING, VOID, VectorType
 
 
 def block(f: Frame, s: Block) -> None:
     for inner in s.statements:
         statement(f, inner)
-    _drop_all(f, s.drops)
+    f.drop_all(s.drops)
 
 
 def statement(f: Frame, s: Statement) -> None:
@@ -66,17 +62,17 @@ def statement(f: Frame, s: Statement) -> None:
         case If():
             _if(f, s)
         case While():
-            _while(f, s)
+            loops.while_(f, s, statement)
         case For():
-            _for(f, s)
+            loops.for_(f, s, statement)
         case ForRange():
-            _for_range(f, s)
+            loops.for_range(f, s, statement)
         case ForEach():
-            _for_each(f, s)
+            loops.for_each(f, s, statement)
         case Switch():
             _switch(f, s)
         case Break():
-            _drop_all(f, s.drops)
+            f.drop_all(s.drops)
             f.w.branch(f.jumps[-1].after)
         case Continue():
             _continue(f, s)
@@ -86,13 +82,6 @@ def statement(f: Frame, s: Statement) -> None:
             raise InternalError("maps and completed are not in this version", s.span)
         case _:
             assert_never(s)
-
-
-def _drop_all(f: Frame, variables: Iterable[Variable]) -> None:
-    """At the end of a block; nothing to do when control does not get there."""
-    if not f.w.ended:
-        for variable in variables:
-            f.drop(variable)
 
 
 def _assign(f: Frame, s: Assign) -> None:
@@ -117,7 +106,10 @@ def _update(f: Frame, s: Update) -> None:
     address = expressions.reach(f, s.target, parts)
     f.at(s.span)
     before = arithmetic.convert(f, memory.load_register(f.w, type, address), type, s.operand_type)
-    after = arithmetic.binary(f, s.operator, s.operand_type, before, operand, s.value.type)
+    if s is f.unwrapped:
+        after = arithmetic.step(f, s.operator, s.operand_type, before, operand)
+    else:
+        after = arithmetic.binary(f, s.operator, s.operand_type, before, operand, s.value.type)
     f.store(type, arithmetic.convert(f, after, s.operand_type, type), address)
 
 
@@ -208,7 +200,7 @@ def _switch(f: Frame, s: Switch) -> None:
     f.jumps.pop()
     w.label(after)
     f.at(s.span)
-    _drop_all(f, s.drops)
+    f.drop_all(s.drops)
 
 
 def _number_cases(f: Frame, s: Switch, subject: str, labels: list[str], default: str) -> None:
@@ -233,124 +225,9 @@ def _string_cases(f: Frame, s: Switch, subject: Operand, labels: list[str], defa
     f.w.branch(default)
 
 
-# Loops
-
-
 def _continue(f: Frame, s: Continue) -> None:
-    _drop_all(f, s.drops)
+    f.drop_all(s.drops)
     again = f.jumps[-1].again
     if again is None:
         raise InternalError("continue outside of a loop", s.span)
     f.w.branch(again)
-
-
-def _body(f: Frame, body: Block, after: str, again: str) -> None:
-    """The body of a loop, which goes on at `again`."""
-    f.jumps.append(Jumps(after, again))
-    block(f, body)
-    f.jumps.pop()
-    if not f.w.ended:
-        f.w.branch(again)
-
-
-def _while(f: Frame, s: While) -> None:
-    w = f.w
-    head, body, after = w.new_label(), w.new_label(), w.new_label()
-    w.label(head)
-    w.branch_if(expressions.value(f, s.condition), body, after)
-    w.label(body)
-    _body(f, s.body, after, head)
-    w.label(after)
-
-
-def _for(f: Frame, s: For) -> None:
-    w = f.w
-    for inner in s.init:
-        statement(f, inner)
-    head, body, step, after = w.new_label(), w.new_label(), w.new_label(), w.new_label()
-    w.label(head)
-    if s.condition is None:
-        w.branch(body)
-    else:
-        w.branch_if(expressions.value(f, s.condition), body, after)
-    w.label(body)
-    _body(f, s.body, after, step)
-    w.label(step)
-    for inner in s.step:
-        statement(f, inner)
-    w.branch(head)
-    w.label(after)
-    _drop_all(f, s.drops)
-
-
-def _for_range(f: Frame, s: ForRange) -> None:
-    """The counter is not the variable, so changing the variable does not change the number of rounds."""
-    w = f.w
-    low = expressions.value(f, s.low)
-    high = expressions.value(f, s.high)
-    f.at(s.span)
-    type = register_type(s.variable.type)
-    body, again, after = w.new_label(), w.new_label(), w.new_label()
-    counter = w.alloca(type)
-    w.emit(f"store {type} {low}, ptr {counter}")
-    w.branch_if(arithmetic.compare(f, "<", s.variable.type, low, high), body, after)
-    w.label(body)
-    f.store(s.variable.type, w.value(f"load {type}, ptr {counter}"), f.slot(s.variable))
-    _body(f, s.body, after, again)
-    w.label(again)
-    f.at(s.span)
-    # The counter is below `high`, so one more does not wrap.
-    following = w.value(f"add nsw {type} {w.value(f'load {type}, ptr {counter}')}, 1")
-    w.emit(f"store {type} {following}, ptr {counter}")
-    w.branch_if(arithmetic.compare(f, "<", s.variable.type, following, high), body, after)
-    w.label(after)
-
-
-def _for_each(f: Frame, s: ForEach) -> None:
-    w = f.w
-    assert isinstance(s.sequence.type, VectorType)
-    for variable in s.drops:
-        if variable.kind is VariableKind.HIDDEN:
-            f.zero(variable.type, f.slot(variable))
-    data, count = view(expressions.look(f, s.sequence))
-    f.at(s.span)
-    body, again, after = w.new_label(), w.new_label(), w.new_label()
-    end = memory.wide(w, count)
-    counter = w.alloca("i64")
-    w.emit(f"store i64 0, ptr {counter}")
-    w.branch_if(w.value(f"icmp ne i64 {end}, 0"), body, after)
-    w.label(body)
-    element = s.sequence.type.element
-    _bind_element(f, s, memory.element(w, element, data, w.value(f"load i64, ptr {counter}")))
-    _body(f, s.body, after, again)
-    w.label(again)
-    f.at(s.span)
-    following = w.value(f"add nuw nsw i64 {w.value(f'load i64, ptr {counter}')}, 1")
-    w.emit(f"store i64 {following}, ptr {counter}")
-    w.branch_if(w.value(f"icmp ult i64 {following}, {end}"), body, after)
-    w.label(after)
-    _drop_all(f, s.drops)
-
-
-def _bind_element(f: Frame, s: ForEach, address: str) -> None:
-    """Makes the loop's variable of the element at an address."""
-    w = f.w
-    assert isinstance(s.sequence.type, VectorType)
-    element, variable = s.sequence.type.element, s.variable
-    if element != variable.type:
-        value = memory.load_register(w, element, address)
-        f.store(variable.type, arithmetic.convert(f, value, element, variable.type), f.slot(variable))
-    elif not f.owns(element):
-        f.store(element, memory.load(w, element, address), f.slot(variable))
-    elif s.passing is Passing.BORROWED:
-        if isinstance(element, VectorType):
-            f.views[variable] = memory.load_view(w, address)
-        elif isinstance(element, StructType):
-            f.slots[variable] = address
-        else:
-            f.store(element, memory.load(w, element, address), f.slot(variable))
-    elif s.takes:
-        f.store(element, memory.load(w, element, address), f.slot(variable))
-        f.zero(element, address)
-    else:
-        f.store(element, f.unit.glue.copy(w, element, memory.load(w, element, address)), f.slot(variable))

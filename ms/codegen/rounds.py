@@ -1,0 +1,324 @@
+"""What can be proven for all rounds of a loop at once: that the indices in its body are in range.
+
+A loop whose variable runs over an interval is generated twice. Before it, the smallest and the largest value of each
+index that is a linear function of the variable is held against the count of its vector; when all are in range, the
+version without these checks runs, else the one with all of them. So a failure is found in the round in which it
+happens, and a loop in which none can happen pays for nothing. `loops.py` writes the loops.
+Invariants: what is evaluated before the loop has no effects and cannot fail; every vector looked at there keeps its
+elements where they are during the loop; exact arithmetic is on i64 and never overflows, for operands are bounded, by
+their types or by conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from ms.codegen import changes, expressions, memory
+from ms.codegen.frame import Frame, Proven
+from ms.codegen.memory import View, view
+from ms.typed import (
+    Binary,
+    Borrow,
+    BuiltinCall,
+    ConstantRef,
+    Convert,
+    Expression,
+    Field,
+    For,
+    ForEach,
+    ForPairs,
+    ForRange,
+    Index,
+    IntLiteral,
+    Unary,
+    Variable,
+    VariableRef,
+    While,
+)
+from ms.types import CHAR, INT, LONG, Type, VectorType
+
+NODES_MAX = 600
+"""Larger bodies are not worth writing twice."""
+_BITS: dict[Type, int] = {CHAR: 8, INT: 31, LONG: 63}
+_BITS_MAX = 62
+_LONG_BITS = 40  # what a long that takes part in arithmetic is bounded to, by a condition
+_LOOPS = (While, For, ForRange, ForEach, ForPairs)
+
+
+@dataclass(slots=True)
+class Interval:
+    """The values of a loop's variable: `low` to `high`, both i64 and both included."""
+
+    variable: Variable
+    low: str
+    high: str
+
+
+@dataclass(slots=True)
+class Proof:
+    """Holds when `condition` (i1) does."""
+
+    condition: str
+    proven: dict[int, Proven]
+
+
+@dataclass(slots=True)
+class Prover:
+    """Gathers the conditions for one loop. It emits as it goes, into the block before the loop."""
+
+    f: Frame
+    variable: Variable | None
+    changed: set[Variable]
+    reshaped: set[Variable]
+    conditions: list[str] = field(default_factory=list)
+    views: dict[Hashable, View] = field(default_factory=dict)
+    leaves: dict[Hashable, str] = field(default_factory=dict)
+    checked: set[Hashable] = field(default_factory=set)
+    closed: bool = False  # everything is proven, no more conditions are asked for
+
+    def require(self, condition: str) -> None:
+        self.conditions.append(condition)
+
+    # Linear functions. `bits` says how large their values may be: below 2 ** bits in magnitude.
+
+    def bits(self, e: Expression) -> int | None:
+        """The size of a linear function of the loop's variable; None when it is none, or too large."""
+        match e:
+            case IntLiteral(value):
+                return abs(value).bit_length()
+            case Convert(operand) if e.type in (INT, LONG) and operand.type in _BITS:
+                return self.bits(operand) if _BITS[operand.type] <= _BITS[e.type] else None
+            case Unary("-", operand):
+                return self.bits(operand)
+            case Binary("+" | "-" | "*", left, right):
+                return self._bits_of_both(e.operator, left, right)
+            case _:
+                return _BITS.get(e.type) if self._is_leaf(e) else None
+
+    def _bits_of_both(self, operator: str, left: Expression, right: Expression) -> int | None:
+        first, second = self.bits(left), self.bits(right)
+        if first is None or second is None:
+            return None
+        if operator == "*" and self.uses_variable(left) and self.uses_variable(right):
+            return None
+        first, second = (_LONG_BITS if bits == _BITS[LONG] else bits for bits in (first, second))
+        total = first + second if operator == "*" else max(first, second) + 1
+        return total if total <= _BITS_MAX else None
+
+    def uses_variable(self, e: Expression) -> bool:
+        return any(isinstance(node, VariableRef) and node.variable is self.variable for node in changes.walk([e]))
+
+    def _is_leaf(self, e: Expression) -> bool:
+        match e:
+            case VariableRef(variable):
+                return variable is self.variable or variable not in self.changed
+            case ConstantRef():
+                return True
+            case Field():
+                root = changes.root_variable(e)
+                return root is not None and root not in self.changed and _has_no_index(e)
+            case BuiltinCall() if e.builtin.symbol == "size":
+                return self._is_steady(e.arguments[0])
+            case _:
+                return False
+
+    def exact(self, e: Expression, variable: str, *, bounded: bool = False) -> str:
+        """The value of a linear function (i64) for a value of the loop's variable. `bounded`: it takes part
+        in arithmetic."""
+        w = self.f.w
+        match e:
+            case IntLiteral(value):
+                return str(value)
+            case Convert(operand):
+                inner = self.exact(operand, variable, bounded=bounded)
+                if e.type is LONG and isinstance(operand, (Unary, Binary)):
+                    self._within(inner, 1 << 31)  # where the program's own arithmetic would have wrapped
+                return inner
+            case Unary(_, operand):
+                return w.value(f"sub nsw i64 0, {self.exact(operand, variable, bounded=True)}")
+            case Binary(operator, left, right):
+                first = self.exact(left, variable, bounded=True)
+                second = self.exact(right, variable, bounded=True)
+                name = {"+": "add", "-": "sub", "*": "mul"}[operator]
+                return w.value(f"{name} nsw i64 {first}, {second}")
+            case VariableRef(leaf) if leaf is self.variable:
+                if bounded and leaf.type is LONG:
+                    self._within(variable, 1 << _LONG_BITS)
+                return variable
+            case _:
+                return self._leaf(e, bounded)
+
+    def _leaf(self, e: Expression, bounded: bool) -> str:
+        key = _key(e)
+        value = self.leaves.get(key)
+        if value is None:
+            if isinstance(e, BuiltinCall):
+                value = memory.wide(self.f.w, self.look(e.arguments[0]).length)
+            else:
+                value = _widened(self.f, expressions.value(self.f, e), e)
+            self.leaves[key] = value
+        if bounded and e.type is LONG:
+            self._within(value, 1 << _LONG_BITS)
+        return value
+
+    def _within(self, value: str, limit: int) -> None:
+        """Requires that -limit <= value < limit."""
+        if not self.closed and (value, limit) not in self.checked and not memory.is_constant(value):
+            self.checked.add((value, limit))
+            w = self.f.w
+            self.require(w.value(f"icmp ult i64 {w.value(f'add i64 {value}, {limit}')}, {2 * limit}"))
+
+    # Vectors whose elements stay where they are
+
+    def _is_steady(self, e: Expression) -> bool:
+        match e:
+            case VariableRef(variable):
+                return variable not in self.reshaped
+            case ConstantRef():
+                return True
+            case Field(base):
+                return self._is_steady(base)
+            case Borrow(place):
+                return self._is_steady(place)
+            case Index(base, index):
+                return self._is_steady(base) and self.bits(index) is not None and not self.uses_variable(index)
+            case _:
+                return False
+
+    def look(self, base: Expression) -> View:
+        """A steady vector. Where reaching it would fail, a vector of nothing instead, so that the conditions
+        do not hold."""
+        key = _key(base)
+        known = self.views.get(key)
+        if known is None:
+            known = self.views[key] = self._look(base)
+        return known
+
+    def _look(self, base: Expression) -> View:
+        match base:
+            case Borrow(place):
+                return self.look(place)
+            case VariableRef() | ConstantRef():
+                return view(expressions.look(self.f, base))
+            case _:
+                return memory.load_view(self.f.w, self._address(base))
+
+    def _address(self, place: Expression) -> str:
+        """Where a steady place lies, or else zeros."""
+        f, w = self.f, self.f.w
+        match place:
+            case VariableRef(variable):
+                return f.slots[variable]
+            case ConstantRef(constant):
+                return f.unit.constants.address(constant.value)
+            case Borrow(inner):
+                return self._address(inner)
+            case Field(base):
+                return expressions.field_of(f, place, self._address(base))
+            case Index(base, index) if isinstance(base.type, VectorType):
+                inside = self.look(base)
+                at = self.exact(index, "")
+                good = w.value(f"icmp ult i64 {at}, {memory.wide(w, inside.length)}")
+                size = f.unit.shapes.size(place.type)
+                zeros = w.module.constant(f"[{size} x i8] zeroinitializer, align 8")
+                element = memory.element(w, base.type.element, inside.data, at)
+                return w.value(f"select i1 {good}, ptr {element}, ptr {zeros}")
+            case _:
+                raise AssertionError("a place that is not steady")
+
+    # Indices
+
+    def consider(self, node: Index, interval: Interval | None) -> Proven | None:
+        """What the loop without checks needs to know of an element, when its index can be proven."""
+        if not self._is_steady(node.base) or self.bits(node.index) is None:
+            return None
+        inside = self.look(node.base)
+        key = ("index", _key(node.base), _key(node.index))
+        if key not in self.checked:
+            self.checked.add(key)
+            w = self.f.w
+            count = memory.wide(w, inside.length)
+            ends = ["", ""]
+            if interval is not None and self.uses_variable(node.index):
+                ends = [interval.low, interval.high]
+            for end in dict.fromkeys(ends):
+                self.require(w.value(f"icmp ult i64 {self.exact(node.index, end)}, {count}"))
+        return Proven(inside, partial(self.exact, node.index))
+
+
+def _widened(f: Frame, value: str, e: Expression) -> str:
+    if e.type is LONG or memory.is_constant(value):
+        return value
+    llvm, extension = ("i8", "zext") if e.type is CHAR else ("i32", "sext")
+    return f.w.value(f"{extension} {llvm} {value} to i64")
+
+
+def _has_no_index(e: Expression) -> bool:
+    while isinstance(e, Field):
+        e = e.base
+    return isinstance(e, VariableRef)
+
+
+def _key(e: Expression) -> Hashable:
+    """Equal for expressions that mean the same here."""
+    match e:
+        case VariableRef(variable):
+            return variable
+        case ConstantRef(constant):
+            return id(constant.value)
+        case Borrow(place):
+            return _key(place)
+        case Field(base, _, index):
+            return "field", _key(base), index
+        case Index(base, index):
+            return "element", _key(base), _key(index)
+        case IntLiteral(value):
+            return value, e.type
+        case Convert(operand):
+            return "convert", _key(operand), e.type
+        case Unary(operator, operand):
+            return operator, _key(operand)
+        case Binary(operator, left, right):
+            return operator, _key(left), _key(right)
+        case BuiltinCall():
+            return "size", _key(e.arguments[0])
+        case _:
+            return id(e)
+
+
+def prover_for(f: Frame, variable: Variable | None, body: Sequence[object]) -> tuple[Prover, list[Index]] | None:
+    """A prover for a loop with this body, and the indices in it; None when there is nothing to prove or the body
+    is too much."""
+    if f.unit.unchecked:
+        return None
+    indices = []
+    for count, node in enumerate(changes.walk(body)):
+        if count > NODES_MAX or isinstance(node, _LOOPS):
+            return None
+        if isinstance(node, Index):
+            indices.append(node)
+    if not indices:
+        return None
+    changed = changes.changed_variables(body)
+    if variable in changed:
+        return None
+    return Prover(f, variable, changed, changes.reshaped_variables(body, f.owns)), indices
+
+
+def prove(prover: Prover, interval: Interval | None, indices: Iterable[Index]) -> Proof | None:
+    """Emits the conditions; None when no index can be proven."""
+    proven: dict[int, Proven] = {}
+    for node in indices:
+        found = prover.consider(node, interval)
+        if found is not None:
+            proven[id(node)] = found
+    if not proven:
+        return None
+    prover.closed = True
+    w = prover.f.w
+    condition = "true"
+    for part in prover.conditions:
+        condition = part if condition == "true" else w.value(f"and i1 {condition}, {part}")
+    return Proof(condition, proven)
