@@ -34,7 +34,7 @@ _PATTERN = re.compile(
       | ("(?:[^"\\\n]|\\[^\n])*+" | '(?:[^'\\\n]|\\[^\n])*+')                              # 4 a string, a character
       | (>>>= | <<= | >>= | >>> | [-+*/%&|^=!<>]= | && | \|\| | \+\+ | -- | -> | :: | \.\. | << | >>
             | [-+*/%&|^=!<>~?:;,.(){}\[\]])                                                 # 5 an operator
-      | (["'][^\n]*?(?=[\]);,}\ \t\r]{0,9}(?:\n|\Z)))                                        # 6 quoted text without end
+      | (["'][^\n]*?(?=[\]);,}\ \t\r]{0,9}(?:\n|\Z)|[\]);,}\ \t]{1,9}//))                    # 6 quoted text without end
       | ([A-Za-z0-9_\x80-\xff]++ | \#[^\n]*+ | \0++ | [^\ \t\r\n\f\v])                    # 7 what nothing begins with
       | \Z )""",
     re.VERBOSE,
@@ -151,9 +151,13 @@ def _report_strange(file: SourceFile, text: str, start: int, diagnostics: Diagno
         word = text.encode("latin-1").decode()
     except UnicodeDecodeError:
         return True  # that the file is not UTF-8 has been reported
-    strange = next(character for character in word if not character.isascii())
+    at = next(index for index, character in enumerate(word) if not character.isascii())
+    strange = word[at]
+    start += len(word[:at].encode())
+    span = Span(file, start, start + len(strange.encode()))
     if not strange.isprintable() or strange.isspace():
-        diagnostics.add(errors.bad_text(span, f"the invisible character U+{ord(strange):04X} has no meaning here"))
+        what = f"the invisible character U+{ord(strange):04X} has no meaning here"
+        diagnostics.add(errors.bad_text(span, what))
         return word.strip(strange) != ""
     helps = ('a string stands between " and "',) if strange in _CURLY_QUOTES else ()
     if strange.isalnum():

@@ -9,6 +9,7 @@ after `_MENDS_MAX` mends the rest of the text is given up.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from ms import errors, syntax
@@ -27,6 +28,7 @@ _PATCHES_MAX = 20
 _CLOSERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE", "MAP_BRACE": "RBRACE"}
 _STATEMENT_STARTS = frozenset({"IF", "WHILE", "FOR", "SWITCH", "RETURN", "BREAK", "CONTINUE"})
 _TYPE_STARTS = frozenset({"CONVERSION", "SCALAR", "STRUCT", "VECTOR", "MAP", "JOB"})
+_WHOLE_EXPRESSIONS = frozenset({"expression", "expressions", "argument", "argument_list"})
 _ONLY_AT_TOP = frozenset({"MASTER", "IMPORT", "EXTERN"})
 
 
@@ -41,6 +43,7 @@ class Recovery:
         # The token at which the parse went on after text was given up: the end, where an open comment took the rest.
         self._resumed = len(parse.tokens) - 1 if parse.tokens[-1].text else -1
         self._reserved: set[str] = set()
+        self._strange = sorted(item.span.start for item in parse.diagnostics.items if item.code == "E0106")
 
     def mend(self, index: int) -> int:
         """Gets over token `index`, which does not fit. Gives the token to go on with, -1 when nothing is left to do."""
@@ -72,10 +75,20 @@ class Recovery:
         self, index: int, span: Span, expected: str, found: str, *help: str, at: tuple[Label, ...] = ()
     ) -> None:
         """Reports what is wrong at token `index`, unless it follows from what was reported before."""
-        if index == self._resumed:
+        if index == self._resumed or self._follows_strange_text(index):
             return
         self._reports += 1
         self._parse.diagnostics.add(errors.syntax_error(span, found, expected, *help, at=at))
+
+    def _follows_strange_text(self, index: int) -> bool:
+        """Whether the lexer has reported something just before token `index`: text without end, or no token."""
+        tokens = self._parse.tokens
+        if index == 0:
+            return bool(self._strange) and self._strange[0] < tokens[0].start
+        before = tokens[index - 1]
+        at = bisect_left(self._strange, before.end)
+        is_gap = at < len(self._strange) and self._strange[at] < tokens[index].start
+        return is_gap or before.text in ('"', "'")
 
     def _found(self, index: int) -> str:
         token = self._parse.tokens[index]
@@ -230,7 +243,7 @@ class Recovery:
             return index
         if symbols[-1:] == ["JOB"] and kind in _TYPE_STARTS | {"NAME"}:
             return index - 1
-        if symbols == ["STRUCT", "NAME"] and kind == "LBRACE":
+        if symbols[-1] == "type" and kind == "LBRACE" and isinstance(self._parse.values[-1], syntax.StructTypeName):
             return index - 2
         if symbols == ["type", "NAME"] and kind == "LPAR" and self._body_behind(index) is not None:
             start = self._parse.values[-2].span.start
@@ -359,14 +372,16 @@ class Recovery:
         """Reports that another word is meant."""
         construct = self._tables.construct(self._parse.states, self._parse.values)
         expected = self._tables.text_of(repair.insert[0]) + (f" in {construct}" if construct else "")
-        expected = "`==`" if self._parse.tokens[index].text == "=" and repair.insert[0] == "OPERATOR" else expected
         span = self._parse.span(self._parse.tokens[index])
         self._report(index, span, expected, self._found(index), *self._hints(index))
 
     def _report_any(self, index: int) -> None:
         expected = self._tables.expected(self._parse.states)
         construct = self._tables.construct(self._parse.states, self._parse.values)
-        if construct and construct != "this statement":
+        is_named = construct not in ("", "this statement")
+        if is_named and self._parse.tokens[index].text == "=" and self._symbols(1)[0] in _WHOLE_EXPRESSIONS:
+            expected = "`==`"
+        if is_named:
             expected += f" {'after' if construct[0] == '`' else 'in'} {construct}"
         span = self._parse.span(self._parse.tokens[index])
         self._report(index, span, expected, self._found(index), *self._hints(index))

@@ -26,7 +26,7 @@ _EXPRESSION_PARTS = frozenset({"value", "expression", "chain", "prefix", "postfi
 _HEADS = {"IF": "the condition of `if`", "WHILE": "the condition of `while`", "FOR": "the head of `for`"}
 _HEADS["SWITCH"] = "the value of `switch`"
 _WORDS_MAX = 4
-_CONFUSED = {"=": ("==", ":"), "==": ("=",), ":": ("::",), "->": (".",), ";": (",",), ",": (";",)}
+_CONFUSED = {"=": (":",), "==": ("=",), ":": ("::",), "->": (".",), ";": (",",), ",": (";",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,12 @@ class Tables:
     def patch(self, stack: Sequence[int], base: int, token: Token, index: int) -> Repair | None:
         """The least that can be given up, above the list at `base`, so that token `index` fits, with a hole or not."""
         patches = ((), ("NAME",), ("NAME", "RPAR"), ("LPAR", "NAME", "RPAR"), ("RPAR",))
+        closed = 0  # brackets that are whole are given up as a whole
         for keep in range(len(stack) - 1, max(base, len(stack) - _PREFIXES_TRIED_MAX), -1):
+            above = self.symbols[stack[keep + 1]] if keep + 1 < len(stack) else ""
+            closed += (above in _CLOSERS) - (above in _OPENERS and closed > 0)
+            if closed:
+                continue
             for insert in patches:
                 if insert and not self.takes(stack[keep], insert[0]):
                     continue
@@ -225,6 +230,10 @@ class Tables:
                 return "the map"
             if symbol == "LBRACE" and below == "NAME" and symbols[index - 2] != "STRUCT":
                 return f"the fields of `{values[index - 1].text}`"
+            if symbol == "IN":
+                return _HEADS["FOR"]
+            if symbol == "names":
+                return f"the declaration of `{values[index][-1].text}`"
             if symbol == "declarators":
                 return f"the declaration of `{values[index][-1].name.text}`"
             if symbol == "NAME" and below == "type" and _is_variable(symbols[:index]):
