@@ -1,7 +1,7 @@
 """Compiles one program for `run_programs.py`, in this process, and gives its diagnostics as (line, code, message).
 
-What they should be is left to the caller; the command line is tested elsewhere. Always holds: the programs exist exactly
-when `status` is 0 and they were asked for.
+What they should be is left to the caller; the command line is tested elsewhere. Always holds: the programs exist
+exactly when `status` is 0 and they were asked for.
 """
 
 from __future__ import annotations

@@ -17,20 +17,14 @@ from pathlib import Path
 import pytest
 from program_compiler import Compiled, compile_program
 from program_spec import read_spec
-from run_programs import Slaves, environment_of
+from run_programs import CONNECT_FOR_S, GRACE_S, Slaves, environment_of
 
 HERE = Path(__file__).resolve().parent
-PROGRAMS = (
-    "test-remote-many-ints",
-    "test-remote-large",
-    "test-remote-sort",
-    "test-remote-kill-slave",
-    "test-queue-simulation",
-)
+PROGRAMS = ("test-kill-many-jobs", "test-kill-compute", "test-kill-large", "test-kill-waves", "test-kill-failures")
 ROUNDS = 50
 TIME_S = 120.0
 # A job that is lost three times has failed for good. Random kills may hit one job more often, so the limit goes up.
-LOST_MAX = 1000
+LOST_MAX = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +53,18 @@ class Run:
     def __init__(self, compiled: Compiled, directory: Path, slave_count: int, options: list[str]) -> None:
         address = f"unix:{directory / 's'}"
         environment = environment_of({})
+        self.log = directory / "slaves.log"
         self.master = subprocess.Popen(
-            [str(compiled.master), "--listen", address, "--quiet", *options],
+            [str(compiled.master), "--listen", address, "--min-slaves", str(slave_count), "--quiet", *options],
             cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
         def start() -> subprocess.Popen[bytes]:
-            return subprocess.Popen(
-                [str(compiled.slave), address, "-j", "1"], cwd=directory, env=environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            with self.log.open("ab") as log:
+                return subprocess.Popen(
+                    [str(compiled.slave), address, "-j", "1", "--connect-for", str(CONNECT_FOR_S)],
+                    cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                )  # fmt: skip
 
         self.slaves = Slaves(start, slave_count)
 
@@ -77,7 +73,8 @@ class Run:
         if self.master.poll() is None:
             self.master.kill()
         self.master.wait()
-        return self.slaves.finish(10.0)
+        complaints = self.slaves.finish(GRACE_S)
+        return [*complaints, self.log.read_text()] if complaints else []
 
 
 @pytest.fixture
@@ -91,11 +88,13 @@ def short_directory() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def _kill_until(ended: threading.Event, slaves: Slaves, moments: random.Random, count: int) -> None:
+def _kill(ended: threading.Event, slaves: Slaves, moments: random.Random, count: int, gate: Path) -> None:
+    """`count` kills at random moments; then the program, which waits for this file before it prints, may end."""
     for _ in range(count):
         if ended.wait(moments.uniform(0.0, 0.08)):
             return
         slaves.replace(moments.randrange(len(slaves.running)))
+    gate.write_bytes(b"")
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
@@ -105,7 +104,8 @@ def test_killing_slaves_changes_nothing(number: int, built: dict[str, Built], sh
     program = built[PROGRAMS[number % len(PROGRAMS)]]
     run = Run(program.compiled, short_directory, moments.randint(1, 3), ["--lost-max", str(LOST_MAX)])
     ended = threading.Event()
-    killer = threading.Thread(target=_kill_until, args=(ended, run.slaves, moments, moments.randint(1, 6)))
+    count = moments.randint(1, 6)
+    killer = threading.Thread(target=_kill, args=(ended, run.slaves, moments, count, short_directory / "go"))
     killer.start()
     try:
         output, errors = run.master.communicate(timeout=TIME_S)
@@ -115,6 +115,7 @@ def test_killing_slaves_changes_nothing(number: int, built: dict[str, Built], sh
         complaints = run.close()
     assert (output, errors, run.master.returncode) == (program.output, b"", 0), f"seed {seed}"
     assert not complaints, f"seed {seed}: {complaints}"
+    assert run.slaves.killed_count == count
 
 
 LOST = """
