@@ -178,7 +178,7 @@ class Parse:
             index = recovery.mend(index)
             if index >= 0:
                 index = self._feed_from(index)
-        made: list[syntax.TopLevel] = [each for each in self.values[0] if not _is_made_up(each)] if self.values else []
+        made: list[syntax.TopLevel] = self.values[0] if self.values else []
         if self._is_deep:
             made = [self._shallow(each) for each in made]
         skipped = tuple(sorted(self.skipped, key=lambda span: span.start))
@@ -309,11 +309,6 @@ def _recovery(parse: Parse) -> Recovery:
     from ms.recovery import Recovery
 
     return Recovery(parse)
-
-
-def _is_made_up(declaration: syntax.TopLevel) -> bool:
-    """Whether recovery made it to read a body whose head is wrong."""
-    return isinstance(declaration, syntax.MasterDeclaration) and declaration.span.start == declaration.span.end
 
 
 def _start(value: Any) -> int | None:

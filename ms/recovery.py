@@ -29,6 +29,7 @@ _CLOSERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE", "MAP_BRACE": "RB
 _STATEMENT_STARTS = frozenset({"IF", "WHILE", "FOR", "SWITCH", "RETURN", "BREAK", "CONTINUE"})
 _TYPE_STARTS = frozenset({"CONVERSION", "SCALAR", "STRUCT", "VECTOR", "MAP", "JOB"})
 _WHOLE_EXPRESSIONS = frozenset({"expression", "expressions", "argument", "argument_list"})
+_ENDS = frozenset({"SEMICOLON", "LBRACE", "RBRACE"})
 _ONLY_AT_TOP = frozenset({"MASTER", "IMPORT", "EXTERN"})
 
 
@@ -42,7 +43,10 @@ class Recovery:
         self._reports = 0
         # The token at which the parse went on after text was given up: the end, where an open comment took the rest.
         self._resumed = len(parse.tokens) - 1 if parse.tokens[-1].text else -1
+        self._mistaken = -1  # the token of the last mistake
+        self._stray = -1  # what `_statement_at_top` said of it
         self._reserved: set[str] = set()
+        self._bad_braces: list[Token] | None = None
         self._strange = sorted(item.span.start for item in parse.diagnostics.items if item.code == "E0106")
 
     def mend(self, index: int) -> int:
@@ -75,10 +79,29 @@ class Recovery:
         self, index: int, span: Span, expected: str, found: str, *help: str, at: tuple[Label, ...] = ()
     ) -> None:
         """Reports what is wrong at token `index`, unless it follows from what was reported before."""
-        if index == self._resumed or self._follows_strange_text(index):
+        if self._follows(index) or self._follows_strange_text(index):
             return
         self._reports += 1
         self._parse.diagnostics.add(errors.syntax_error(span, found, expected, *help, at=at))
+
+    def _follows(self, index: int) -> bool:
+        """Whether a mistake at token `index` comes from the one before: no statement ended between them, or both are
+        statements where only declarations stand."""
+        before, self._mistaken = self._mistaken, index
+        statement = self._statement_at_top()
+        is_stray = statement >= 0 and statement == self._stray
+        self._stray = statement
+        if index == self._resumed or is_stray:
+            return True
+        between = self._parse.tokens[before:index] if 0 <= before <= index else ()
+        return 0 <= before <= index and all(token.type not in _ENDS for token in between)
+
+    def _statement_at_top(self) -> int:
+        """How many declarations there are, where what is being read cannot become one; else -1."""
+        symbols = self._symbols(2)
+        if symbols[-1:] == ["declarations"] or symbols == ["declarations", "type"]:
+            return len(self._parse.values[0])
+        return -1
 
     def _follows_strange_text(self, index: int) -> bool:
         """Whether the lexer has reported something just before token `index`: text without end, or no token."""
@@ -285,7 +308,7 @@ class Recovery:
         if kind == "RBRACE" and where == "declarations":
             self._report(index, span, expected, "`}`", "no `{` is open here")
         elif kind == "ELSE" and where in ("statements", "cases"):
-            if not self._parse.skipped:
+            if not self._is_damaged_here():
                 self._report(index, span, expected, "`else`", "`else` stands behind the one statement of its `if`")
         elif kind in ("CASE", "DEFAULT") and where == "statements":
             self._report(index, span, expected, self._found(index), "`case` and `default` stand directly in a `switch`")
@@ -296,6 +319,11 @@ class Recovery:
             return None
         self._resumed = behind
         return behind
+
+    def _is_damaged_here(self) -> bool:
+        """Whether text was given up in the block that is open: the `if` of an `else` may have gone with it."""
+        brackets, skipped = self._parse.brackets, self._parse.skipped
+        return bool(brackets and skipped) and skipped[-1].start > brackets[-1][0].start
 
     # Blocks left open
 
@@ -315,7 +343,17 @@ class Recovery:
         return (Label(self._parse.span(brace), "this `{` is not closed"),) if brace is not None else ()
 
     def _badly_indented(self) -> Token | None:
-        """The first `{` whose `}` begins a line further to the left than the line of the `{` does."""
+        """The first badly indented block of the declaration that is open."""
+        if not self._parse.brackets:
+            return None
+        if self._bad_braces is None:
+            self._bad_braces = self._find_badly_indented()
+        first = self._parse.brackets[0][0].start
+        return next((brace for brace in self._bad_braces if brace.start >= first), None)
+
+    def _find_badly_indented(self) -> list[Token]:
+        """Each `{` whose `}` begins a line further to the left than the line of the `{` does, in order."""
+        found: list[Token] = []
         open_braces: list[tuple[Token, int]] = []
         line, indent = 0, 0
         for token in self._parse.tokens:
@@ -328,8 +366,8 @@ class Recovery:
             elif token.type == "RBRACE" and open_braces:
                 brace, wanted = open_braces.pop()
                 if begins and column < wanted:
-                    return brace
-        return None
+                    found.append(brace)
+        return sorted(found, key=lambda brace: brace.start)
 
     # Any other mistake
 

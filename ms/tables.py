@@ -131,6 +131,7 @@ class Tables:
         candidates += [closers[:count] for count in range(1, min(len(closers), 4) + 1)]
         candidates += [(*closers, "SEMICOLON")] if closers else []
         candidates += [("COMMA",), ("NAME",), ("COLON",)]
+        candidates += [("LBRACE",)] if self._wants_body(stack[-1]) else []
         for insert in candidates:
             if self.survives(stack, insert, tokens, index, SURVIVING_TOKENS):
                 return Repair(len(stack) - 1, insert, index)
@@ -144,10 +145,16 @@ class Tables:
         others = [self.terminals[other] for other in _CONFUSED.get(token.text, ())]
         if token.type in _CLOSERS and open_brackets:
             others.append(open_brackets[-1])
+        if self._wants_body(stack[-1]):
+            others.append("LBRACE")
         for other in others:
             if self.survives(stack, (other,), tokens, index + 1, SURVIVING_TOKENS):
                 return Repair(len(stack) - 1, (other,), index + 1)
         return None
+
+    def _wants_body(self, state: int) -> bool:
+        """Whether a body has to begin in a state, as behind a function's head."""
+        return self.takes(state, "LBRACE") and not self.takes(state, "NAME") and not self.takes(state, "OPERATOR")
 
     def deletion(self, stack: Sequence[int], tokens: Sequence[Token], index: int) -> Repair | None:
         """Going on without token `index`."""
