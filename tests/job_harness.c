@@ -1,4 +1,4 @@
-/* Runs jobs for tests/test_wire.py, with no master and no network: each request on standard input is the job's ordinal and the size of
+/* Runs jobs for tests/job_programs.py, with no master and no network: each request on standard input is the job's ordinal and the size of
  * its arguments (4 bytes each), then the arguments; each answer on standard output the outcome and the size of what follows (4 bytes
  * each), then the result, or for a failure its payload. Ends with its input. */
 #include "core/task.h"

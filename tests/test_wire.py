@@ -1,29 +1,19 @@
 """The serialisers that the code generator makes, against an encoder written here from docs/protocol.md.
 
-Compiled jobs that give back what they are given are run by `job_harness.c` on bytes that are right, cut short, too
-long or changed at random. With MS_HEAP_CHECK a missing drop is a crash.
+Compiled jobs that give back what they are given are run on bytes that are right, cut short, too long or changed at
+random.
 """
 
 from __future__ import annotations
 
-import os
 import struct
-import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from ms import checker, codegen, ownership, parser, toolchain
-from ms.codegen import places
-from ms.diagnostics import Diagnostics
-from ms.source import SourceFile
-
-HERE = Path(__file__).resolve().parent
-FINISHED, FAILED, REJECTED = 0, 1, 3
+from job_programs import FAILED, FINISHED, REJECTED, Run, running_jobs
 
 STRUCTS = """
 struct point { double x; int n; bool on; };
@@ -104,53 +94,10 @@ master { }
 )
 JOIN_ALL, CHANGE, NOTHING, DEPTH = (len(TYPES) + number for number in range(1, 5))
 
-Run = Callable[[int, bytes], tuple[int, bytes]]
-
-
-def compile_jobs(text: str, directory: Path) -> Path:
-    """An executable that serves the program's jobs."""
-    found = Diagnostics()
-    module = parser.parse(SourceFile("wire.ms", text.encode()), found)
-    program = checker.check(module, found)
-    assert program is not None, found.items
-    owned = ownership.own(program, found, False)
-    options = codegen.Options()
-    code = codegen.emit_object(codegen.generate(owned, codegen.Role.SLAVE, bytes(32), options), options)
-    table = codegen.emit_object(places.place_module(places.place_table(code)), options)
-    objects = [directory / "jobs.o", directory / "places.o"]
-    objects[0].write_bytes(code)
-    objects[1].write_bytes(table)
-    compiler = toolchain.find_compiler()
-    archives = toolchain.runtime_archives(compiler, toolchain.runtime_sources())
-    root = toolchain.runtime_directory()
-    out = directory / "jobs"
-    command = [*compiler.command, "-D_GNU_SOURCE", "-fno-omit-frame-pointer", f"-I{root}", f"-I{root / 'include'}"]
-    files = [str(HERE / "job_harness.c"), *map(str, objects), str(archives.slave)]
-    subprocess.run([*command, *files, "-pthread", "-lm", "-o", str(out)], check=True)
-    return out
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Runs a job by its ordinal; gives the outcome and the bytes that came of it."""
-    harness = compile_jobs(PROGRAM, tmp_path_factory.mktemp("wire"))
-    environment = {**os.environ, "MS_HEAP_CHECK": "1"}
-    with subprocess.Popen([harness], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        requests, answers = process.stdin, process.stdout
-
-        def run_one(ordinal: int, arguments: bytes) -> tuple[int, bytes]:
-            requests.write(struct.pack("<II", ordinal, len(arguments)) + arguments)
-            requests.flush()
-            head = answers.read(8)
-            assert len(head) == 8, "the harness has crashed"
-            outcome, size = struct.unpack("<II", head)
-            return outcome, answers.read(size)
-
+    with running_jobs(PROGRAM, tmp_path_factory.mktemp("wire")) as run_one:
         yield run_one
-        requests.close()
-        assert process.wait() == 0
 
 
 FIXTURE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -219,7 +166,7 @@ def test_void_and_failing(run: Run) -> None:
     assert outcome == FAILED
     before = PROGRAM[: PROGRAM.index('fail("too')]
     place = (before.count("\n") + 1, len(before) - before.rindex("\n"))
-    story = b"wire.ms:%d:%d in nothing: too many" % place
+    story = b"jobs.ms:%d:%d in nothing: too many" % place
     assert payload == struct.pack("<I", 8) + b"too many" + story
 
 
