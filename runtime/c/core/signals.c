@@ -1,9 +1,11 @@
 /* The signals that interrupt a task: the one that cancels it, and the fault of a stack that is full.
  *
- * Both handlers run on the alternate signal stack and leave it by jumping to the task's entry; no signal is blocked meanwhile, so
- * there is no mask to restore. They allocate nothing and take no lock. The cancelling one jumps only out of the program's own code,
- * where the runtime and libc hold nothing. The other one jumps from wherever the stack ended: whoever takes a lock has made sure
- * of its stack before (ms_task_check_stack). */
+ * Both handlers run on the alternate signal stack and leave it by jumping to the task's entry. Each has its own signal blocked, for
+ * real-time signals queue: a thread that was stopped finds many at once, and handled one inside the other they would fill the
+ * alternate stack. Who left by a jump unblocks them after it, on the stack of the task, so that a run that is not interrupted pays
+ * for no mask. The handlers allocate nothing and take no lock. The cancelling one jumps only out of the program's own code, where the
+ * runtime and libc hold nothing. The other one jumps from wherever the stack ended: whoever takes a lock has made sure of its stack
+ * before (ms_task_check_stack). */
 #include "core/places.h"
 #include "core/task_inside.h"
 
@@ -71,6 +73,23 @@ static uintptr_t scan_for_return(const registers *r, uintptr_t limit)
     return 0;
 }
 
+/* ---- Leaving a handler ---- */
+
+static _Noreturn void leave_handler(ms_task *task, ms_outcome outcome)
+{
+    task->left_handler = true;
+    ms_task_leave(task, outcome);
+}
+
+void ms_signals_unblock(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, MS_CANCEL_SIGNAL);
+    sigaddset(&signals, SIGSEGV);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+}
+
 /* ---- Cancelling ---- */
 
 static void on_cancel(int signal, siginfo_t *info, void *context)
@@ -79,7 +98,7 @@ static void on_cancel(int signal, siginfo_t *info, void *context)
     (void)info;
     ms_task *task = ms_thread.top;
     if (task != NULL && ms_task_is_cancelled() && ms_places_contain(registers_of(context).pc))
-        ms_task_leave(task, MS_TASK_CANCELLED);
+        leave_handler(task, MS_TASK_CANCELLED);
 }
 
 /* ---- Stack overflow ---- */
@@ -117,7 +136,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     registers r = registers_of(context);
     trace_overflow(task, &r);
     task->overflowed = true;
-    ms_task_leave(task, MS_TASK_FAILED);
+    leave_handler(task, MS_TASK_FAILED);
 }
 
 /* ---- Processes and threads ---- */
@@ -132,8 +151,8 @@ void ms_task_setup(void)
 {
     const char *check = getenv("MS_HEAP_CHECK");
     ms_heap_check = check != NULL && strcmp(check, "1") == 0;
-    struct sigaction cancel = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    struct sigaction fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction cancel = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&cancel.sa_mask);
     sigemptyset(&fault.sa_mask);
     if (sigaction(MS_CANCEL_SIGNAL, &cancel, NULL) != 0 || sigaction(SIGSEGV, &fault, &fault_before) != 0)

@@ -58,6 +58,7 @@ static void begin(ms_task *task, ms_bytes *result, ms_bytes *failure)
     task->failure_start = failure->size;
     task->trace.total_count = 0;
     task->overflowed = false;
+    task->left_handler = false;
     task->print_text = (ms_vector){0};
     task->held_file = -1;
     task->outer_heap = ms_heap_enter(task->heap);
@@ -109,8 +110,11 @@ static __attribute__((noinline)) ms_outcome enter(ms_task *task, bool (*run)(ms_
                                                   void (*block)(void))
 {
     task->base = (uintptr_t)__builtin_frame_address(0);
-    if (sigsetjmp(task->entry, 0) != 0)
+    if (sigsetjmp(task->entry, 0) != 0) {
+        if (task->left_handler)
+            ms_signals_unblock();
         return task->left_as;
+    }
     if (block != NULL) {
         block();
         return MS_TASK_FINISHED;

@@ -28,6 +28,7 @@ struct ms_task {
     ms_trace trace;
     bool overflowed; /* the failure "stack overflow" is to be written when the stack has been left */
     ms_outcome left_as;
+    bool left_handler; /* it left from inside a signal handler: the signals are still blocked */
     int32_t exit_status;
     int held_file;
     ms_vector print_text;
@@ -51,4 +52,6 @@ typedef struct ms_thread_state {
 extern _Thread_local ms_thread_state ms_thread;
 
 _Noreturn void ms_task_leave(ms_task *task, ms_outcome outcome);
+/* Lets the signals through that a handler had blocked when it was left by a jump. */
+void ms_signals_unblock(void);
 #endif

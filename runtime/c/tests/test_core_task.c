@@ -126,7 +126,7 @@ PROGRAM static void block_of_deep(void)
 /* The runtime's own functions find the end of the stack before they take malloc's lock. */
 PROGRAM static int deep_in_runtime(int depth)
 {
-    volatile char frame[64];
+    volatile char frame[4000]; /* so that few calls fill the stack: each asks the system for memory */
     frame[depth & 63] = (char)depth;
     if (never)
         return 0;
@@ -298,6 +298,23 @@ static void ignores_a_late_signal(void)
     be_interrupted();
     CHECK_INT(program_run(task, be_interrupted, &failure), MS_TASK_FINISHED);
     ms_task_destroy(task);
+}
+
+/* A thread that was stopped for long finds many signals at once; they are handled one after the other, not one inside the other. */
+static void be_flooded(void)
+{
+    sigset_t cancel;
+    sigemptyset(&cancel);
+    sigaddset(&cancel, SIGRTMIN);
+    CHECK_INT(pthread_sigmask(SIG_BLOCK, &cancel, NULL), 0);
+    for (int i = 0; i < 1000; i++)
+        CHECK_INT(pthread_kill(pthread_self(), SIGRTMIN), 0);
+    CHECK_INT(pthread_sigmask(SIG_UNBLOCK, &cancel, NULL), 0);
+}
+
+static void survives_a_flood_of_signals(void)
+{
+    program_finish(be_flooded);
 }
 
 /* The outer task is cancelled while an inner one runs: both leave, one after the other. */
@@ -529,6 +546,7 @@ int main(void)
     RUN(cancels_a_sleep);
     RUN(cancels_nothing_when_nothing_runs);
     RUN(ignores_a_late_signal);
+    RUN(survives_a_flood_of_signals);
     RUN(cancels_the_tasks_inside);
     RUN(exits_with_a_status);
     RUN(runs_jobs);
