@@ -88,7 +88,7 @@ class Recovery:
         """Whether a mistake at token `index` comes from the one before: no statement ended between them, or both are
         statements where only declarations stand."""
         before, self._mistaken = self._mistaken, index
-        statement = self._statement_at_top()
+        statement = self._statement_at_top(index)
         is_stray = statement >= 0 and statement == self._stray
         self._stray = statement
         if index == self._resumed or is_stray:
@@ -96,12 +96,20 @@ class Recovery:
         between = self._parse.tokens[before:index] if 0 <= before <= index else ()
         return 0 <= before <= index and all(token.type not in _ENDS for token in between)
 
-    def _statement_at_top(self) -> int:
-        """How many declarations there are, where what is being read cannot become one; else -1."""
-        symbols = self._symbols(2)
-        if symbols[-1:] == ["declarations"] or symbols == ["declarations", "type"]:
+    def _statement_at_top(self, index: int) -> int:
+        """How many declarations there are, where what is being read looks like a statement among them; else -1."""
+        symbols = self._symbols(3)
+        if symbols[-1:] == ["declarations"] or symbols[-2:] == ["declarations", "type"]:
+            return len(self._parse.values[0])
+        if symbols == ["declarations", "type", "NAME"] and self._indent(index) > 1:
             return len(self._parse.values[0])
         return -1
+
+    def _indent(self, index: int) -> int:
+        """The column in which the line of token `index` begins."""
+        while index and not self._begins_line(index):
+            index -= 1
+        return self._column(index)
 
     def _follows_strange_text(self, index: int) -> bool:
         """Whether the lexer has reported something just before token `index`: text without end, or no token."""
@@ -248,9 +256,8 @@ class Recovery:
         start = self._declaration_start(index)
         if start is None:
             return None
-        suspect = self._badly_indented()
-        nested = self._symbols(2) == ["type", "NAME"] or self._parse.tokens[start].type == "CONST"
-        if nested and suspect is None and self._column(start) > 1:
+        kind = self._parse.tokens[start].type
+        if kind not in _ONLY_AT_TOP and self._column(start) > 1 and self._badly_indented() is None:
             return self._mend_nested(start, index)
         self._report(index, self._behind(start), "`}`", self._found(start), at=self._unclosed())
         self._parse.cut(self._tables.list_index(self._parse.states), start)
@@ -276,25 +283,37 @@ class Recovery:
         return None
 
     def _body_behind(self, index: int) -> int | None:
-        """The `{` of a function whose parameters' `(` is token `index`."""
+        """The `{` of a function whose head goes on at token `index`: the first `(` from there is its parameters'."""
         tokens = self._parse.tokens
         depth = 0
-        for behind in range(index, min(index + 200, len(tokens))):
-            depth += (tokens[behind].type == "LPAR") - (tokens[behind].type == "RPAR")
-            if depth == 0:
+        for behind in range(index, min(index + 200, len(tokens) - 2)):
+            kind = tokens[behind].type
+            depth += (kind == "LPAR") - (kind == "RPAR")
+            if kind == "RPAR" and depth == 0:
                 behind += 1 + (tokens[behind + 1].text == "=")
                 return behind if tokens[behind].type == "LBRACE" else None
+            if kind in _ENDS:
+                return None
         return None
 
-    def _mend_nested(self, start: int, index: int) -> int:
-        is_constant = self._parse.tokens[start].type == "CONST"
-        span = self._parse.span(self._parse.tokens[start if is_constant else index - 1])
-        found = "a constant" if is_constant else "a function"
+    def _mend_nested(self, start: int, index: int) -> int | None:
+        """A declaration inside a function: of its text, a body is read as a block, and a constant as a variable."""
+        tokens = self._parse.tokens
+        kind = tokens[start].type
+        if kind == "CONST":
+            found, behind = "a constant", start + 1
+        elif kind == "STRUCT" and tokens[index].type == "LBRACE":
+            found, behind = "a struct", self._behind_braces(index)
+        else:
+            body = self._body_behind(index)
+            if body is None:
+                return None
+            found, behind = "a function", body
+        span = Span(self._parse.file, tokens[start].start, tokens[max(start, index - 1)].end)
         self._report(index, span, "a statement", found, f"{found} stands outside of all functions")
-        body = index + 1 if is_constant else self._body_behind(index) or index + 1
-        self._parse.cut(self._tables.list_index(self._parse.states), body)
-        self._resumed = body
-        return body
+        self._parse.cut(self._tables.list_index(self._parse.states), behind)
+        self._resumed = behind
+        return behind
 
     def _mend_stray(self, index: int) -> int | None:
         """A word where nothing begins with it."""
@@ -375,10 +394,12 @@ class Recovery:
         tables, states, tokens = self._tables, self._parse.states, self._parse.tokens
         base = tables.list_index(states)
         closers = [_CLOSERS[bracket.type] for bracket, at in self._parse.brackets if at > base]
-        if self._begins_line(index) and tables.survives(states, ("SEMICOLON",), tokens, index, 1):
-            repair: Repair | None = Repair(len(states) - 1, ("SEMICOLON",), index)
-        else:
-            repair = tables.insertion(states, tokens, index, closers) if tokens[index].text not in ("=", ":") else None
+        begins_line = self._begins_line(index)
+        repair: Repair | None = None
+        if begins_line and tables.survives(states, ("SEMICOLON",), tokens, index, 1):
+            repair = Repair(len(states) - 1, ("SEMICOLON",), index)
+        elif tokens[index].text not in ("=", ":"):
+            repair = tables.insertion(states, tokens, index, closers, begins_line)
         if repair is not None:
             self._report_missing(index, repair)
             return self._apply(repair, index)

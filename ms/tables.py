@@ -122,15 +122,16 @@ class Tables:
     # Repairs
 
     def insertion(
-        self, stack: Sequence[int], tokens: Sequence[Token], index: int, open_brackets: Sequence[str]
+        self, stack: Sequence[int], tokens: Sequence[Token], index: int, open_brackets: Sequence[str], begins_line: bool
     ) -> Repair | None:
         """What could be missing in front of token `index`. `open_brackets` are the closers of the brackets that are
-        open in this statement, the innermost last."""
+        open in this statement, the innermost last. A token that begins a line may begin a statement."""
         closers = tuple(reversed(open_brackets))
         candidates: list[tuple[str, ...]] = [("SEMICOLON",)]
         candidates += [closers[:count] for count in range(1, min(len(closers), 4) + 1)]
-        candidates += [(*closers, "SEMICOLON")] if closers else []
-        candidates += [("COMMA",), ("NAME",), ("COLON",)]
+        ends = [(*closers, "SEMICOLON")] if closers else []
+        candidates += [*ends, ("COMMA",)] if begins_line else [("COMMA",), *ends]
+        candidates += [("NAME",), ("COLON",)]
         candidates += [("LBRACE",)] if self._wants_body(stack[-1]) else []
         for insert in candidates:
             if self.survives(stack, insert, tokens, index, SURVIVING_TOKENS):
@@ -153,8 +154,8 @@ class Tables:
         return None
 
     def _wants_body(self, state: int) -> bool:
-        """Whether a body has to begin in a state, as behind a function's head."""
-        return self.takes(state, "LBRACE") and not self.takes(state, "NAME") and not self.takes(state, "OPERATOR")
+        """Whether a body may begin in a state, and no other block: behind the head of a function or a struct."""
+        return self.takes(state, "LBRACE") and not self.takes(state, "IF") and not self.takes(state, "OPERATOR")
 
     def deletion(self, stack: Sequence[int], tokens: Sequence[Token], index: int) -> Repair | None:
         """Going on without token `index`."""
@@ -236,17 +237,17 @@ class Tables:
             if symbol == "MAP_BRACE":
                 return "the map"
             if symbol == "LBRACE" and below == "NAME" and symbols[index - 2] != "STRUCT":
-                return f"the fields of `{values[index - 1].text}`"
+                return f"the fields of {_shown(values[index - 1])}"
             if symbol == "IN":
                 return _HEADS["FOR"]
             if symbol == "names":
-                return f"the declaration of `{values[index][-1].text}`"
+                return f"the declaration of {_shown(values[index][-1])}"
             if symbol == "declarators":
-                return f"the declaration of `{values[index][-1].name.text}`"
+                return f"the declaration of {_shown(values[index][-1].name)}"
             if symbol == "NAME" and below == "type" and _is_variable(symbols[:index]):
-                return f"the declaration of `{values[index].text}`"
+                return f"the declaration of {_shown(values[index])}"
             if symbol == "EQUAL" and below == "NAME":
-                return f"the declaration of `{values[index - 1].text}`"
+                return f"the declaration of {_shown(values[index - 1])}"
             if symbol in ("RETURN", "BREAK", "CONTINUE", "IMPORT"):
                 return f"`{values[index].text}`"
             if symbol in LISTS or symbol == "LBRACE":
@@ -258,9 +259,9 @@ class Tables:
         if below in _HEADS:
             return _HEADS[below]
         if below == "NAME" and symbols[index - 2 : index - 1] == ["type"]:
-            return f"the parameters of `{values[index - 1].text}`"
+            return f"the parameters of {_shown(values[index - 1])}"
         if below in ("NAME", "CONVERSION"):
-            return f"the arguments of `{values[index - 1].text}`"
+            return f"the arguments of {_shown(values[index - 1])}"
         return ""
 
 
@@ -268,3 +269,8 @@ def _is_variable(symbols: Sequence[str]) -> bool:
     """Whether a name behind these symbols, the last of them its type, is a variable's: no function's or parameter's."""
     before = symbols[-2:-1]
     return before not in (["declarations"], ["JOB"], ["EXTERN"], ["COMMA"]) and symbols[-3:-1] != ["NAME", "LPAR"]
+
+
+def _shown(name: Any) -> str:
+    """A name in a message; one that recovery has made up has no text to show."""
+    return "something" if name.text.startswith("?") else f"`{name.text}`"
