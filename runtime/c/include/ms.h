@@ -195,6 +195,10 @@ _Noreturn void ms_fail_empty(const char *function);          /* "pop of an empty
 /* A new job with `size` bytes of arguments, which the caller encodes to *arguments before ms_remote_start; the reference goes
  * to the caller. Fails when size is beyond the limit on payloads ("arguments of 5000000000 bytes, the limit is 4294967295"). */
 ms_job *ms_remote_new(uint32_t ordinal, uint64_t size, uint8_t **arguments);
+/* Before ms_remote_start: the encoded result of `dependency` belongs into the arguments, in front of the byte at `offset` of those
+ * given to ms_remote_new. Holes are given in the order of their offsets. The job starts when all its dependencies have
+ * finished; when one has failed it fails with that one's message and story. Keeps a reference of its own. Fails with "no job". */
+void ms_remote_hole(ms_job *job, uint64_t offset, ms_job *dependency);
 /* Hands it to the scheduler; under --local runs it here. Never blocks on a slave. */
 void ms_remote_start(ms_job *job);
 /* Waits; the result's bytes, which stay as long as the caller holds a reference. A failed job fails the caller. */
@@ -207,6 +211,14 @@ ms_vector ms_job_error(ms_job *job);
 ms_vector ms_job_story(ms_job *job);
 int32_t ms_jobs_any(ms_vector jobs);
 int32_t ms_jobs_any_for(ms_vector jobs, double seconds);
+/* For `completed(js)`: waits for the next of `jobs` to end that is not marked in `seen` (one byte, 0 or 1, for each job), marks it, and
+ * gives its index; those that have ended come in the order in which they did. -1 when all are marked. */
+int32_t ms_jobs_next(ms_vector jobs, uint8_t *seen);
+/* `reduce g`: a job that combines the results of `jobs`, in their order, by the job function `ordinal`, as a tree. One job: another
+ * reference to it. None: a failed job, "nothing to reduce". */
+ms_job *ms_jobs_reduce(uint32_t ordinal, ms_vector jobs);
+/* A tail job: the job that runs here ends, and its result will be that of `job` (whose reference it takes). */
+_Noreturn void ms_remote_tail(ms_job *job);
 /* One reference more, one less; both do nothing for null. */
 void ms_job_retain(ms_job *job);
 void ms_job_release(ms_job *job);
