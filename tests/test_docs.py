@@ -111,3 +111,11 @@ def test_command(block: Block, command: str, tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     if expected:
         assert ran.stdout == expected
+
+
+def test_tables_are_those_of_the_code() -> None:
+    sys.path.insert(0, str(ROOT / "docs"))
+    from tables import renewed
+
+    page = (ROOT / "docs" / "language.md").read_text()
+    assert page == renewed(page), "python docs/tables.py renews the tables"
