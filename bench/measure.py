@@ -1,7 +1,7 @@
 """The benchmarks: M/s and the references, alternating, in one go, as ratios.
 
-Each part prints a table with the median of its rounds and how far the rounds spread, and adds to `bench/results/last.json`. What a
-reference computes is compared with what M/s computes before anything is timed.
+Each part prints a table with the median of its rounds and how far the rounds spread, and adds to
+`bench/results/last.json`. What a reference computes is compared with what M/s computes before anything is timed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -103,29 +104,25 @@ def bench_code(bench: Bench) -> None:
     bench.results["code"] = found
 
 
-def program_of(lines: int) -> str:
-    """A program of about so many lines that looks like people's: functions, structs, vectors, strings, a job."""
-    parts = ["struct item { int id; double weight; string name; };"]
-    for n in range(max(1, (lines - 12) // 19)):
-        parts.append(f"""
-int score{n}(vector<int> values, int limit) {{
+FUNCTIONS = """
+int score#(vector<int> values, int limit) {
     int total = 0;
-    for (int i in 0..size(values)) {{
-        if (values[i] > limit) total += values[i] % {n + 2};
+    for (int i in 0..size(values)) {
+        if (values[i] > limit) total += values[i] % 7 + #;
         else if (values[i] < 0) total -= 1;
-    }}
+    }
     return total;
-}}
-string label{n}(item it) {{
+}
+string label#(item it) {
     string text = it->name + ":" + str(it->id);
-    while (size(text) < {n % 7 + 4}) text :: '.';
+    while (size(text) < # % 7 + 4) text :: '.';
     vector<string> parts = split(text, ":");
     item copy = it;
-    copy->weight *= {n}.5;
+    copy->weight *= #.5;
     if (copy->weight > 10.0 && size(parts) > 1) return join(parts, "-");
     return text;
-}}""")
-    parts.append("""
+}"""
+REST = """
 job int run(int seed) {
     vector<int> values;
     for (int i in 0..seed) values :: i * seed;
@@ -136,8 +133,21 @@ master {
     for (int i in 0..4) jobs :: remote run(i);
     for (int r in get(jobs)) print(r);
 }
-""")
-    return "\n".join(parts)
+"""
+
+
+def program_of(lines: int) -> str:
+    """A program of about so many lines that looks like people's: functions, structs, vectors, strings, a job."""
+    count = max(1, (lines - 12) // 18)
+    functions = [FUNCTIONS.replace("#", str(n)) for n in range(count)]
+    return "\n".join(["struct item { int id; double weight; string name; };", *functions, REST])
+
+
+def seconds_of_msc(*words: str | Path) -> float:
+    start = time.perf_counter()
+    environment = {**os.environ, "MS_NO_PROGRAM_CACHE": "1"}
+    subprocess.run([sys.executable, "-m", "ms", *words], cwd=ROOT, check=True, env=environment)
+    return time.perf_counter() - start
 
 
 def bench_compile(bench: Bench) -> None:
@@ -148,20 +158,9 @@ def bench_compile(bench: Bench) -> None:
         source = bench.work / f"lines{lines}.ms"
         source.write_text(program_of(lines))
         real = len(source.read_text().splitlines())
-        environment = {**os.environ, "MS_NO_PROGRAM_CACHE": "1"}
-
-        def run(*words: str, environment: dict[str, str] = environment) -> float:
-            start = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "ms", *words], cwd=ROOT, check=True, env=environment)
-            return time.perf_counter() - start
-
-        run(str(source), "-o", str(bench.work / "compiled"))
-        rounds = 3
-        both = alternate(
-            rounds,
-            lambda: run("check", str(source)),
-            lambda: run(str(source), "-o", str(bench.work / "compiled")),
-        )
+        out = bench.work / "compiled"
+        seconds_of_msc(source, "-o", out)
+        both = alternate(3, partial(seconds_of_msc, "check", source), partial(seconds_of_msc, source, "-o", out))
         check, whole = (statistics.median(v) for v in both)
         found[f"check_{lines}"], found[f"compile_{lines}"] = check, whole
         print(f"{real:6} lines: msc check {check:6.2f}   msc {whole:6.2f}  {spread(both[1])}")
@@ -292,7 +291,8 @@ def bench_memory(bench: Bench) -> None:
     listener.wait()
     idle.wait()
     print("\nmemory\n")
-    print(f"{pending / 1e6:8.1f} MB master with {count:,} pending jobs ({pending / count:.0f} bytes for each, all included)")
+    each = pending / count
+    print(f"{pending / 1e6:8.1f} MB master with {count:,} pending jobs ({each:.0f} bytes each, all included)")
     print(f"{idle_bytes / 1e6:8.1f} MB idle slave")
     bench.results["memory"] = {"pending_bytes": pending, "jobs": count, "idle_slave_bytes": idle_bytes}
 
@@ -307,16 +307,14 @@ PARTS = {
 
 
 def machine() -> dict[str, object]:
-    model = next(
-        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.machine(),
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), platform.machine())
     return {"cpu": model, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.release().split('-')[0]}"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="small sizes: shows that the benchmarks work, not how fast")
+    parser.add_argument("--short", action="store_true", help="small sizes: shows that it works, not how fast")
     parser.add_argument("parts", nargs="*", help=f"what to measure, of {' '.join(PARTS)}; all when none is named")
     chosen = parser.parse_args()
     unknown = [part for part in chosen.parts if part not in PARTS]

@@ -1,4 +1,5 @@
-"""Writes the tables that the documents share with the code: `python docs/tables.py` renews them, a test holds them to it.
+"""Writes the tables that the documents share with the code: `python docs/tables.py` renews them, a test holds them to
+it.
 
 In docs/language.md, between `<!-- builtins: begin -->` and `<!-- builtins: end -->`: every row of `ms.builtins`.
 """
@@ -15,9 +16,9 @@ from ms.builtins import BUILTINS, CONSTANTS, Builtin, Mode, Pattern, Where
 
 HERE = Path(__file__).resolve().parent
 WORDS = {
-    "T": "T", "V": "vector<T>", "S": "string", "O": "T", "N": "number", "J": "job<T>", "JS": "vector<job<T>>", "I": "int",
-    "F": "less", "E": "T", "M": "map<K, V>", "K": "K", "W": "V", "...": "…", "vector<K>": "vector<K>", "vector<W>": "vector<V>",
-    "vector<T>": "vector<T>",
+    "T": "T", "V": "vector<T>", "S": "string", "O": "T", "N": "number", "J": "job<T>", "JS": "vector<job<T>>",
+    "I": "int", "F": "less", "E": "T", "M": "map<K, V>", "K": "K", "W": "V", "...": "…", "vector<K>": "vector<K>",
+    "vector<W>": "vector<V>", "vector<T>": "vector<T>",
 }  # fmt: skip
 
 

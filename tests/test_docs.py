@@ -1,9 +1,9 @@
 """Every block of code in the documents is true: it compiles, and prints what the page says.
 
-A block that begins with ```ms is a whole program; `ms body` stands in a master block; `ms fails E0205` must not compile, for that
-reason and no other; `ms traps` ends with exit status 1 and its output is what it writes to standard error. A block ```output behind
-it is what it prints. In a ```console block each line with `$` is run at the top of the checkout; where no output is shown the command
-must only succeed.
+A block that begins with ```ms is a whole program; `ms body` stands in a master block; `ms fails E0205` must not
+compile, for that reason and no other; `ms traps` ends with exit status 1 and its output is what it writes to standard
+error. A block ```output behind it is what it prints. In a ```console block each line with `$` is run at the top of the
+checkout; where no output is shown the command must only succeed.
 """
 
 from __future__ import annotations
