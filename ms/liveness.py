@@ -73,6 +73,7 @@ class Flow:
     normal: int
     breaks: int
     continues: int
+    leaves: int = 0  # by a `break` out of a switch
 
     def then(self, other: Flow) -> Flow:
         return Flow(
@@ -80,6 +81,7 @@ class Flow:
             self.normal & other.normal,
             self.breaks | (self.normal & other.breaks),
             self.continues | (self.normal & other.continues),
+            self.leaves | (self.normal & other.leaves),
         )
 
     def either(self, other: Flow) -> Flow:
@@ -88,6 +90,7 @@ class Flow:
             self.normal | other.normal,
             self.breaks | other.breaks,
             self.continues | other.continues,
+            self.leaves | other.leaves,
         )
 
 
@@ -214,7 +217,7 @@ class Liveness:
             case Switch():
                 return self._switch(s)
             case Break():
-                return Flow(0, 0, ALL, 0)
+                return Flow(0, 0, 0, 0, ALL) if s.leaves_switch else Flow(0, 0, ALL, 0)
             case Continue():
                 return Flow(0, 0, 0, ALL)
             case Return():
@@ -229,7 +232,8 @@ class Liveness:
         flow = Flow(0, 0 if has_default else ALL, 0, 0)
         for case in s.cases:
             flow = flow.either(self.flow(case.body))
-        return self._reads(s.subject).then(flow)
+        whole = Flow(flow.needs, flow.normal | flow.leaves, flow.breaks, flow.continues)
+        return self._reads(s.subject).then(whole)
 
     def _loop(self, s: While | For | ForRange | ForEach | ForPairs | ForCompleted) -> Flow:
         match s:

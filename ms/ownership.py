@@ -111,15 +111,18 @@ def _wants(function: Function, liveness: Liveness, owning: Owning) -> Wants:
 @dataclass(slots=True)
 class _Scope:
     """Variables that own and stand in one scope, in the order of declaration, as far as they are declared at the point
-    at hand. `is_round`: the scope that `break` and `continue` end; what stands outside of it belongs to the loop."""
+    at hand. `is_round`: the scope that `break` and `continue` end, `is_case`: the one that the `break` of a switch
+    ends; what stands outside of it belongs to the loop or the switch."""
 
     variables: list[Variable]
     is_round: bool = False
+    is_case: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Exits:
-    """What is needed after a `break` and after a `continue`, and the next uses behind the loop."""
+    """What is needed after a `break` and, in a loop, after a `continue`, and the next uses behind the loop or the
+    switch."""
 
     breaks: int
     continues: int
@@ -136,6 +139,7 @@ class _Writer:
         self._consumption = Consumption(liveness, owning, passings)
         self._passings = passings.get(function.ref.name, (Passing.BORROWED,) * len(function.parameters))
         self._scopes: list[_Scope] = []
+        self._switches: list[_Exits] = []
         self._exits: list[_Exits] = []
         self.values = Values(owning, passings, liveness, function.parameters)
 
@@ -207,21 +211,23 @@ class _Writer:
             case Switch():
                 return self._switch(s)
             case Break():
-                self.values.live = self._exits[-1].breaks
-                self.values.later_uses = dict(self._exits[-1].later_uses)
-                return Break(s.span, self._drops(of_round=True))
+                left = self._switches[-1] if s.leaves_switch else self._exits[-1]
+                self.values.live = left.breaks
+                self.values.later_uses = dict(left.later_uses)
+                return Break(s.span, self._drops(of_round=True, of_case=s.leaves_switch), s.leaves_switch)
             case Continue():
                 self.values.live = self._exits[-1].continues
                 return Continue(s.span, self._drops(of_round=True))
             case _:
                 assert_never(s)
 
-    def _drops(self, of_round: bool) -> tuple[Variable, ...]:
-        """All variables that are there, innermost first: of the round of the innermost loop, or of the function."""
+    def _drops(self, of_round: bool, of_case: bool = False) -> tuple[Variable, ...]:
+        """All variables that are there, innermost first: of the case of the innermost switch, of the round of the
+        innermost loop, or of the function."""
         drops: list[Variable] = []
         for scope in reversed(self._scopes):
             drops.extend(reversed(scope.variables))
-            if of_round and scope.is_round:
+            if (of_case and scope.is_case) or (of_round and scope.is_round):
                 break
         return tuple(drops)
 
@@ -284,12 +290,16 @@ class _Writer:
         live = 0 if any(not case.values for case in s.cases) else after
         cases: list[SwitchCase] = []
         merged = dict(uses)
+        self._switches.append(_Exits(after, 0, uses))
+        self._scopes.append(_Scope([], is_case=True))
         for case in reversed(s.cases):
             self.values.live, self.values.later_uses = after, dict(uses)
             cases.append(SwitchCase(case.values, self._block(case.body, []), case.span))
             live |= self.values.live
             merged |= self.values.later_uses
         cases.reverse()
+        self._scopes.pop()
+        self._switches.pop()
         self._scopes.pop()
         self.values.live, self.values.later_uses = live, merged
         return Switch(self._sequence(s.subject, hidden), tuple(cases), s.span, hidden)

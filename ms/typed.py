@@ -597,10 +597,11 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Leaves the innermost loop. The `break` that ends a case is gone: the end of the case does the same."""
+    """Leaves the innermost loop, or (`leaves_switch`) the innermost `switch`, whose own drops are still made then."""
 
     span: Span
     drops: tuple[Variable, ...] = ()
+    leaves_switch: bool = False
 
 
 @dataclass(frozen=True, slots=True)

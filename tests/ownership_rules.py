@@ -145,6 +145,7 @@ class _Walk:
         self._events: set[Variable] = set()
         self._scopes: list[list[Variable]] = []
         self._loops: list[_Loop] = []
+        self._switches: list[_Loop] = []
         self.found: list[str] = []
 
     def _fail(self, text: str, e: Expression | Statement) -> None:
@@ -405,6 +406,11 @@ class _Walk:
                 self._if(s)
             case Switch():
                 self._switch(s)
+            case Break() if s.leaves_switch:
+                switch = self._switches[-1]
+                self._drop(self._in_scope(switch.depth), s.drops, s)
+                switch.breaks = join(switch.breaks, self._state)
+                self._state = None
             case Break() | Continue():
                 loop = self._loops[-1]
                 self._drop(self._in_scope(loop.depth), s.drops, s)
@@ -476,11 +482,14 @@ class _Walk:
         self.value(s.subject, Use.LOOK)
         before = self._state
         after = None if any(not case.values for case in s.cases) else before
+        left = _Loop(len(self._scopes))
+        self._switches.append(left)
         for case in s.cases:
             self._state = before
             self._block(case.body, [])
             after = join(after, self._state)
-        self._state = after
+        self._switches.pop()
+        self._state = join(after, left.breaks)
         self._drop(self._scopes.pop(), s.drops, s)
 
     def _loop(self, s: Statement) -> None:

@@ -211,7 +211,7 @@ class _Maker:
             return f"if ({self.condition()}) return{value};"
         if kind == 2:
             jumps = self._jumps
-            self._jumps = ["continue"] if jumps else []
+            self._jumps = ["break", "continue"] if "continue" in jumps else ["break"]
             cases = f'case "a": {self.block(depth)} case "b": {self.block(depth)} default: {self.block(depth)}'
             self._jumps = jumps
             return f"switch ({self.expression('string')}) {{ {cases} }}"

@@ -184,13 +184,16 @@ def test_switch() -> None:
     assert all(part.type is CHAR for case in switch.cases for part in case.values)
 
 
-def test_a_break_that_ends_a_case_changes_nothing() -> None:
+def test_a_break_leaves_the_innermost_switch_or_loop() -> None:
     loop = in_master("""
         while (true) {
-            switch (slaves()) { case 1: if (slots() > 1) { print(1); break; } else break; default: { break; } }
+            switch (slaves()) { case 1: if (slots() > 1) { break; } print(1); default: while (true) break; }
+            break;
         }
     """)[0]
-    assert not [part for part in _statements(loop) if isinstance(part, typed.Break)]
+    breaks = [part for part in _statements(loop) if isinstance(part, typed.Break)]
+    breaks.sort(key=lambda part: part.span.start)
+    assert [part.leaves_switch for part in breaks] == [True, False, False]
 
 
 def _statements(tree: object) -> list[object]:
@@ -263,7 +266,7 @@ def test_a_name_begins_behind_its_own_value() -> None:
         ("master { switch (1) { case «slots()»: print(); } }", "E0222"),
         ('master { switch (1) { case «"a"»: print(); } }', "E0201"),
         ("master { switch ('a') { case «256»: print(); } }", "E0223"),
-        ("master { while (true) { switch (1) { case 1: if (slots() == 1) { «break»; } print(); } } }", "E0901"),
+        ("int «f»(int x) { switch (x) { case 1: return 1; default: if (x > 1) break; return 2; } }", "E0311"),
         ("master { return «5»; }", "E0312"),
         ("void f() { return «5»; }", "E0312"),
         ("int f() { «return»; }", "E0312"),

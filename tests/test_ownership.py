@@ -534,3 +534,21 @@ def test_notes_come_in_the_order_of_the_text() -> None:
     notes = copy_notes("master { vector<int> v; vector<int> w = v; vector<int> x = v; print(v, w, x); }")
     assert [note.span.start for note in notes] == sorted(note.span.start for note in notes)
     assert len(notes) == 2
+
+
+def test_break_out_of_a_switch_drops_its_case_only() -> None:
+    program = master("""
+        string a;
+        while (true) {
+            string b;
+            switch (str(1)) { case "1": string c; { string d; if (size(b) > 0) break; } print(c); }
+        }
+    """)
+    assert names(the(program, Break).drops) == ["d", "c"]
+
+
+def test_what_is_behind_a_switch_counts() -> None:
+    assert copies("vector<int> v; switch (1) { case 1: vector<int> w = v; print(w); break; } print(v);") == ["v"]
+    assert moves("vector<int> v; switch (1) { case 1: vector<int> w = v; print(w); break; default: print(v); }") == [
+        "v"
+    ]

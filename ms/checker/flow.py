@@ -17,10 +17,11 @@ from ms.types import VOID
 @dataclass(frozen=True, slots=True)
 class Flow:
     """What a statement does to control. `ends`: it can be followed by the next one. `breaks`: a `break` in it leaves
-    the loop around it."""
+    the loop around it, `leaves`: one leaves the switch around it."""
 
     ends: bool
     breaks: bool = False
+    leaves: bool = False
 
 
 _ENDS = Flow(True)
@@ -39,17 +40,23 @@ def _block(body: Body, block: typed.Block) -> Flow:
 
 
 def _sequence(body: Body, statements: tuple[typed.Statement, ...]) -> Flow:
-    ends, breaks = True, False
+    ends, breaks, leaves = True, False, False
     is_reported = False
     for statement in statements:
         if not ends and not is_reported:
             is_reported = True
-            if not body.has_errors:
+            if not body.has_errors and not _ends_case(statement):
                 body.report(errors.unreachable_code(statement.span))
         flow = _statement(body, statement)
         breaks = breaks or (ends and flow.breaks)
+        leaves = leaves or (ends and flow.leaves)
         ends = ends and flow.ends
-    return Flow(ends, breaks)
+    return Flow(ends, breaks, leaves)
+
+
+def _ends_case(statement: typed.Statement) -> bool:
+    """A `break` behind the `return` that ends a case is how C is written, and no mistake."""
+    return isinstance(statement, typed.Break) and statement.leaves_switch
 
 
 def _statement(body: Body, statement: typed.Statement) -> Flow:
@@ -64,7 +71,7 @@ def _statement(body: Body, statement: typed.Statement) -> Flow:
         case typed.If(then=then, otherwise=otherwise):
             first = _block(body, then)
             second = _ENDS if otherwise is None else _block(body, otherwise)
-            return Flow(first.ends or second.ends, first.breaks or second.breaks)
+            return Flow(first.ends or second.ends, first.breaks or second.breaks, first.leaves or second.leaves)
         case typed.While(condition=condition, body=inner):
             return _loop(body, condition, inner)
         case typed.For(condition=condition, body=inner):
@@ -74,8 +81,8 @@ def _statement(body: Body, statement: typed.Statement) -> Flow:
             return _ENDS
         case typed.Switch():
             return _switch(body, statement)
-        case typed.Break():
-            return Flow(False, True)
+        case typed.Break(leaves_switch=leaves_switch):
+            return Flow(False, not leaves_switch, leaves_switch)
         case typed.Continue() | typed.Return():
             return _STOPS
         case _:
@@ -97,5 +104,5 @@ def _is_true(condition: typed.Expression) -> bool:
 def _switch(body: Body, statement: typed.Switch) -> Flow:
     flows = [_block(body, case.body) for case in statement.cases]
     has_default = any(not case.values for case in statement.cases)
-    ends = not has_default or any(flow.ends for flow in flows)
+    ends = not has_default or any(flow.ends or flow.leaves for flow in flows)
     return Flow(ends, any(flow.breaks for flow in flows))

@@ -296,37 +296,17 @@ def switch(body: Body, tree: syntax.SwitchStatement) -> typed.Statement:
             _see(body, seen, None, "`default`", case.span)
         given = [_case_value(body, part, type, seen) for part in case.values]
         values = tuple(_wrong(case.span) if part is None else part for part in given)
-        cases.append(typed.SwitchCase(values, block(body, _without_last_break(case.body)), case.span))
+        cases.append(typed.SwitchCase(values, block(body, case.body), case.span))
     body.around.pop()
     return typed.Switch(_wrong(tree.span) if subject is None else subject, tuple(cases), tree.span)
 
 
-def _without_last_break(tree: syntax.BlockOf) -> syntax.BlockOf:
-    """A case without the `break` that ends it: it leaves the switch, as in C, and so does the end of the case."""
-    if not tree.statements:
-        return tree
-    *before, last = tree.statements
-    match last:
-        case syntax.BreakStatement():
-            return syntax.BlockOf(tuple(before), tree.span)
-        case syntax.BlockOf():
-            return syntax.BlockOf((*before, _without_last_break(last)), tree.span)
-        case syntax.IfStatement(condition=test, then=then, otherwise=otherwise, span=span):
-            other = None if otherwise is None else _without_last_break(otherwise)
-            branch = syntax.IfStatement(test, _without_last_break(then), other, span)
-            return syntax.BlockOf((*before, branch), tree.span)
-        case _:
-            return tree
-
-
 def break_statement(body: Body, tree: syntax.BreakStatement) -> typed.Statement:
-    """A `break` in the typed tree leaves a loop. One that ends a case has been taken out; one in the middle of a case
-    would have to leave the switch, which has no node yet."""
+    """It leaves the innermost loop or switch, as in C."""
     if not body.around:
         body.report(errors.outside_loop(tree.span, "break"))
-    elif body.around[-1] is Around.SWITCH:
-        body.report_unbuilt("`break` in the middle of a `case`", tree.span)
-    return typed.Break(tree.span)
+        return typed.Break(tree.span)
+    return typed.Break(tree.span, leaves_switch=body.around[-1] is Around.SWITCH)
 
 
 def _see(body: Body, seen: dict[int | bytes | None, Span], key: int | bytes | None, what: str, span: Span) -> None:
