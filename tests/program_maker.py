@@ -196,9 +196,7 @@ class _Maker:
         targets = self._places(f"vector<{element}>")
         if targets:
             target = self._random.choice(targets)
-            # Literals after `::` are taken for elements: of a vector of strings, `["a"]` would be one.
-            whole = element if element == "string" else f"vector<{element}>"
-            return f"{target} :: {self.expression(self._random.choice([element, whole]))};"
+            return f"{target} :: {self.expression(self._random.choice([element, f'vector<{element}>']))};"
         targets = self._places("string")
         return f"{self._random.choice(targets)} += {self.expression('string')};" if targets else ";"
 

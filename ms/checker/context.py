@@ -8,8 +8,10 @@ once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeVar
 
 from ms import errors
 from ms.diagnostics import Diagnostic, Diagnostics, Severity
@@ -17,6 +19,8 @@ from ms.scope import Globals, Local, Scope
 from ms.source import Span
 from ms.typed import FunctionRef, Struct, Variable, VariableKind
 from ms.types import JobType, Type, VectorType
+
+_T = TypeVar("_T")
 
 ERRORS_MAX = 20
 
@@ -101,6 +105,25 @@ class Body:
             return
         self.unbuilt.add(what)
         self.report(errors.not_built(span, what))
+
+    def attempt(self, check: Callable[[], _T | None]) -> _T | None:
+        """What `check` gives; when that is nothing, what it said is taken back."""
+        checker, items = self.checker, self.checker.diagnostics.items
+        said, error_count, has_errors = len(items), checker.error_count, self.has_errors
+        unknown, unbuilt = set(self.unknown), set(self.unbuilt)
+        lists: tuple[list[CallSite], ...] = (self.calls, self.master_calls, self.remotes)
+        sizes = [len(sites) for sites in lists]
+        try:
+            result = check()
+        except TooManyErrors:
+            result = None
+        if result is None:
+            del items[said:]
+            checker.error_count, self.has_errors = error_count, has_errors
+            self.unknown, self.unbuilt = unknown, unbuilt
+            for sites, size in zip(lists, sizes):
+                del sites[size:]
+        return result
 
     def open_scope(self) -> None:
         self.scope = Scope(self.scope)

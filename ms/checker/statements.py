@@ -7,6 +7,7 @@ an error was reported for, in a tree that nobody above the checker will see.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import assert_never
 
 from ms import builtins, errors, syntax, typed
@@ -190,20 +191,40 @@ def appending(body: Body, tree: syntax.Appending) -> list[typed.Statement]:
 def _appended(
     body: Body, tree: syntax.Expression, target: typed.Expression, type: VectorType
 ) -> tuple[typed.Expression, bool] | None:
-    """What is appended, and whether it is a whole vector rather than one element."""
+    """What is appended, and whether it is a whole vector rather than one element. What could be either by the way it is
+    written, such as `["a", "b"]`, is an element where it can be."""
+    for hint in (type.element, type):
+        fitting = body.attempt(partial(_fitting, body, tree, type, hint))
+        if fitting is not None:
+            return fitting
     is_whole = expressions.is_flexible(tree) and _depth_of(body, tree) >= _depth(type)
     value = expressions.value(body, tree, type if is_whole else type.element)
+    if value is not None:
+        _report_not_appendable(body, tree, value, target, type)
+    return None
+
+
+def _fitting(
+    body: Body, tree: syntax.Expression, type: VectorType, hint: Type
+) -> tuple[typed.Expression, bool] | None:
+    """The value, checked with a type to flow into it, and whether it is a vector of that type; None: it is neither."""
+    value = expressions.value(body, tree, hint)
     if value is None:
         return None
     if value.type == type:
         return value, True
     if converts_implicitly(value.type, type.element):
         return convert(value, type.element), False
+    return None
+
+
+def _report_not_appendable(
+    body: Body, tree: syntax.Expression, value: typed.Expression, target: typed.Expression, type: VectorType
+) -> None:
     if isinstance(value, typed.IntLiteral) and is_number(type.element) and not fits(value.value, type.element):
         coerce(body, value, type.element, _wanted(target))
-        return None
-    body.report(errors.cannot_append(tree.span, value.type, type, expressions.declared_at(target)))
-    return None
+    else:
+        body.report(errors.cannot_append(tree.span, value.type, type, expressions.declared_at(target)))
 
 
 def _depth(type: Type) -> int:
