@@ -216,9 +216,22 @@ def test_pure_calls_are_known_to_be_pure() -> None:
         """int fib(int n) { if (n < 2) return n; return fib(n - 1) + fib(n - 2); }
         master { print(fib(size(args()))); }"""
     )
-    attributes = re.search(r"@fib\(.*?\).*?(#\d+)", text)
-    assert attributes
-    assert re.search(rf"attributes {attributes[1]} = .*memory\(none\)", text)
+    written = re.findall(r"^define .*@fib[\w.]*\(.*?(#\d+)", text, re.MULTILINE)
+    assert written
+    for attributes in written:
+        assert re.search(rf"attributes {attributes} = .*memory\(none\)", text)
+
+
+def test_small_recursion_is_unrolled_and_keeps_its_name() -> None:
+    text = generated(
+        """int fib(int n) { if (n < 2) return n; return fib(n - 1) + fib(n - 2); }
+        int halves(int n) { if (n < 2) return n; return 100 / n + halves(n / 2); }
+        master { print(fib(size(args())), halves(9)); }"""
+    )
+    assert [len(re.findall(rf'^define .*@{name}[.(]', text, re.MULTILINE)) for name in ("fib", "halves")] == [3, 1]
+    assert text.count('name: "fib"') == 3
+    assert "@fib.2(" in function(text, "fib")
+    assert "@fib(" in function(text, "fib.3")
 
 
 def test_names_of_c_functions_are_the_programs_own_to_use() -> None:
