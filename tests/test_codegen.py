@@ -131,6 +131,17 @@ def test_two_divisions_on_a_line_keep_their_places() -> None:
     assert {text.index("6 / a") + 1, text.index("6 / b") + 1} <= columns
 
 
+@pytest.mark.parametrize("level", [0, 3])
+def test_places_have_the_names_of_the_program(level: int) -> None:
+    text = """int fib(int n) { if (n < 2) return n; return fib(n - 1) + fib(n - 2); }
+    double sin(double x) { return fill(3, x)[int(x)]; }
+    master { print(fib(size(args())), sin(1.0)); }"""
+    options = Options(opt_level=level)
+    table = place_table(codegen.emit_object(generated(text, opt_level=level), options))
+    functions = {table.names[place[2]] for place in table.places}
+    assert functions == {"fib", "sin", "master"}
+
+
 def test_frames_are_kept_and_no_call_is_a_tail_call() -> None:
     text = optimised("int f(int a) { return g(a) ; } int g(int a) { return f(a + 1); } master { print(f(1)); }")
     assert "tail call" not in function(text, "master")
