@@ -75,7 +75,7 @@ def _unreadable(path: str, why: str) -> ProgramError:
 
 
 class Token:
-    """A terminal of the grammar where it stands. `text` is Latin-1."""
+    """A terminal of the grammar where it stands. `text` is Latin-1; a name with strange letters is as it is shown."""
 
     __slots__ = ("end", "start", "text", "type")
 
@@ -114,7 +114,7 @@ def tokens(file: SourceFile, terminals: Mapping[str, str], diagnostics: Diagnost
         elif kind == 6:
             yield _unterminated(file, match[6], match.start(6), diagnostics)
         elif kind == 7 and _report_strange(file, match[7], match.start(7), diagnostics):
-            yield Token("NAME", match[7], *match.span(7))
+            yield Token("NAME", match[7].encode("latin-1").decode("utf-8", "replace"), *match.span(7))
     yield Token(END, rest, len(text), len(text))
 
 

@@ -125,7 +125,7 @@ class Recovery:
         token = self._parse.tokens[index]
         if token.type == END:
             return "the end of the file"
-        text = token.text.encode("latin-1").decode("utf-8", "replace")
+        text = self._parse.file.data[token.start : token.end].decode("utf-8", "replace")
         return f"`{text}`" if len(text) <= 30 else f"`{text[:29]}…`"
 
     def _behind(self, index: int) -> Span:

@@ -62,37 +62,60 @@ class Archives:
 # The cache
 
 
-_private_cache: list[Path] = []
+_substitute: list[Path] = []
 
 
 def cache_directory() -> Path:
-    """Where to keep what is made once: $MS_CACHE_DIR, $XDG_CACHE_HOME/ms or ~/.cache/ms; a directory for this run
-    alone, with a note, when that cannot be written."""
-    if _private_cache:
-        return _private_cache[0]
+    """Where to keep what is made once: $MS_CACHE_DIR, $XDG_CACHE_HOME/ms or ~/.cache/ms; when that cannot be written,
+    with a note, one for this user under /tmp."""
+    if _substitute:
+        return _substitute[0]
     named = os.environ.get("MS_CACHE_DIR")
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     directory = Path(named) if named else Path(base, "ms")
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise PermissionError(13, os.strerror(13))
-        return directory.resolve()
+        return _writable(directory)
     except OSError as error:
-        print(f"msc: the cache {directory} cannot be written ({error.strerror}); nothing is kept", file=sys.stderr)
+        reason = error.strerror
+    _substitute.append(_substitute_cache())
+    print(f"msc: the cache {directory} cannot be written ({reason}); using {_substitute[0]}", file=sys.stderr)
+    return _substitute[0]
+
+
+def _writable(directory: Path) -> Path:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionError(13, os.strerror(13))
+    return directory.resolve()
+
+
+def _substitute_cache() -> Path:
+    """A directory that is ours alone: the same one each time when nobody has played a trick, as programs are run from
+    it."""
+    directory = Path(f"/tmp/ms-cache-{os.getuid()}")
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        found = os.lstat(directory)
+        if found.st_uid == os.getuid() and found.st_mode == 0o040700:
+            return directory
+    except OSError:
+        pass
     import tempfile
 
-    _private_cache.append(Path(tempfile.mkdtemp(prefix="ms-cache-")))
+    try:
+        made = Path(tempfile.mkdtemp(prefix="ms-cache-"))
+    except OSError as error:
+        raise ToolchainError(f"there is no directory to write to: {error.strerror}") from error
     owner = os.getpid()
 
     def remove() -> None:
         import shutil
 
         if os.getpid() == owner:
-            shutil.rmtree(_private_cache[0], ignore_errors=True)
+            shutil.rmtree(made, ignore_errors=True)
 
     atexit.register(remove)
-    return _private_cache[0]
+    return made
 
 
 class CacheEntry:
@@ -236,22 +259,25 @@ def _try_linking(command: tuple[str, ...]) -> str:
     with tempfile.TemporaryDirectory(prefix="ms-probe-") as directory:
         source = Path(directory, "probe.c")
         source.write_text(_PROBE)
-        arguments = (str(source), "-o", os.path.join(directory, "probe"), "-pthread", "-lm")
+        arguments = ("-O2", str(source), "-o", os.path.join(directory, "probe"), "-pthread", "-lm")
         for how, flags in (("static", ("-static",)), ("dynamic", ())):
             if _run([*command, *flags, *arguments])[0] == 0:
                 return how
     return ""
 
 
-def _run(command: Sequence[str], directory: Path | None = None) -> tuple[int, str]:
+def _run(command: Sequence[str]) -> tuple[int, str]:
     """The exit status and everything that was printed."""
     import subprocess
 
+    environment = dict(os.environ)
+    for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):  # else in a home that may not be writable
+        environment.setdefault(name, str(cache_directory() / "zig"))
     try:
         done = subprocess.run(
-            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            check=False
-        )
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False,
+        )  # fmt: skip
     except OSError as error:
         raise ToolchainError(f"cannot run {command[0]}: {error.strerror}") from error
     return done.returncode, done.stdout.decode("utf-8", "replace").strip()
@@ -340,7 +366,8 @@ class LinkOptions:
 def link(compiler: Compiler, objects: Sequence[Path], archive: Path, output: Path, options: LinkOptions) -> None:
     """Makes the program `output`. Warnings are not shown: what the C library says about getaddrinfo in static
     programs is not for our users."""
-    flags = ["-Wl,--gc-sections", "-pthread"]
+    # zig makes a compiler's run-time library for each level of optimisation, and without one also a sanitizer's.
+    flags = ["-O2", "-Wl,--gc-sections", "-pthread"]
     if options.sanitize:
         flags += _SANITIZE_FLAGS
     elif compiler.static and not options.dynamic:

@@ -6,6 +6,7 @@ exactly when `status` is 0 and they were asked for.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from ms import driver
 from ms.diagnostics import Diagnostics, InternalError, ProgramError, Severity
 from ms.source import SourceFile
 from ms.toolchain import ToolchainError
+
+# The user's own cache is left alone; under pytest `conftest.py` has chosen already.
+os.environ.setdefault("MS_CACHE_DIR", str(Path(__file__).resolve().parent.parent / "build" / "cache"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,12 @@ class Compiled:
     text: str
 
 
-def compile_program(path: Path, out: Path, sanitize: bool = False, check_only: bool = False) -> Compiled:
+def compile_program(
+    path: Path, out: Path, *, sanitize: bool = False, for_valgrind: bool = False, check_only: bool = False
+) -> Compiled:
+    """Valgrind has to see the C library's own allocator, and names to show."""
     source = SourceFile(path.name, path.read_bytes())
-    options = driver.Options(sanitize=sanitize)
+    options = driver.Options(sanitize=sanitize, dynamic=for_valgrind, debug=for_valgrind)
     diagnostics = Diagnostics()
     status, text = 0, ""
     try:

@@ -61,6 +61,7 @@ class Spec:
     only: str = ""
     time_s: float = DEFAULT_TIME_S
     memory_size: int = 0
+    valgrind: bool = True
     status: int = 0
     files: dict[str, bytes] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
@@ -101,6 +102,12 @@ def _only(text: str) -> str:
     return match.group(1)
 
 
+def _not(text: str) -> bool:
+    if not re.fullmatch(r"no, \S.*", text):
+        raise SpecError("`valgrind` is written `valgrind: no, because …`")
+    return False
+
+
 def _memory(text: str) -> int:
     match = re.fullmatch(r"([0-9]+) MB", text)
     if match is None:
@@ -124,6 +131,8 @@ def _apply(spec: Spec, word: str, value: str) -> None:
             spec.only = _only(value)
         case "time":
             spec.time_s = _seconds(value)
+        case "valgrind":
+            spec.valgrind = _not(value)
         case "memory":
             spec.memory_size = _memory(value)
         case "status":

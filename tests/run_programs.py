@@ -34,7 +34,10 @@ from program_spec import PROGRAMS, Mark, Spec, SpecError, all_programs, read_spe
 GRACE_S = 20.0  # for slaves to go after their master
 CONNECT_FOR_S = 10  # how long a slave looks for its master
 NO_MASTER = 3  # its status when it found none
-VALGRIND = ["valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite", "--error-exitcode=99"]
+VALGRIND = [
+    "valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
+    "--error-exitcode=99",
+]  # fmt: skip
 VALGRIND_SLOWNESS = 20
 
 
@@ -125,8 +128,9 @@ def _limit(spec: Spec) -> Callable[[], None] | None:
     return lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
-def _command(program: Path, options: Options) -> list[str]:
-    return [*(VALGRIND if options.valgrind else []), str(program)]
+def _command(program: Path, options: Options, directory: Path) -> list[str]:
+    prefix = [*VALGRIND, f"--log-file={directory}/valgrind.%p"] if options.valgrind else []
+    return [*prefix, str(program)]
 
 
 def _wait(
@@ -178,7 +182,7 @@ def _run(
     slave_log = directory / "slaves.log"
 
     def start_slave() -> subprocess.Popen[bytes]:
-        command = [*_command(compiled.slave, options), arguments[1]]
+        command = [*_command(compiled.slave, options, directory), arguments[1]]
         command += ["-j", str(spec.slots), "--connect-for", str(CONNECT_FOR_S)]
         with slave_log.open("ab") as log:
             return subprocess.Popen(
@@ -190,7 +194,7 @@ def _run(
     time_s = spec.time_s * (VALGRIND_SLOWNESS if options.valgrind else 1)
     slaves: Slaves | None = None
     master = subprocess.Popen(
-        [*_command(compiled.master, options), *arguments, *words],
+        [*_command(compiled.master, options, directory), *arguments, *words],
         cwd=work, env=environment, preexec_fn=limit,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
@@ -206,6 +210,7 @@ def _run(
     log = slave_log.read_bytes().decode("utf-8", "replace") if complaints and slave_log.exists() else ""
     if log:
         complaints.append("the slaves said:\n" + log.rstrip("\n"))
+    complaints += [found.read_text() for found in directory.glob("valgrind.*") if found.stat().st_size > 0]
     stem = spec.path.stem
     return Outcome(_clean(output, stem), _clean(errors, stem), master.returncode, (*trouble, *complaints))
 
@@ -288,9 +293,11 @@ def _private_directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_too_large(spec: Spec, options: Options) -> bool:
+def _runs(spec: Spec, options: Options) -> bool:
     """The sanitizers and valgrind need address space of their own: a program with a memory limit is only compiled."""
-    return spec.memory_size > 0 and (options.sanitize or options.valgrind)
+    if options.valgrind and not spec.valgrind:
+        return False
+    return spec.memory_size == 0 or not (options.sanitize or options.valgrind)
 
 
 def run_program(path: Path, options: Options = Options()) -> list[str]:
@@ -300,9 +307,12 @@ def run_program(path: Path, options: Options = Options()) -> list[str]:
     except SpecError as error:
         return [f"the program's directives: {error}"]
     with _private_directory() as directory:
-        compiled = compile_program(path, directory / path.stem, options.sanitize, check_only=spec.kind == "fail")
+        compiled = compile_program(
+            path, directory / path.stem,
+            sanitize=options.sanitize, for_valgrind=options.valgrind, check_only=spec.kind == "fail",
+        )  # fmt: skip
         complaints = check_diagnostics(spec, compiled)
-        if spec.kind == "fail" or compiled.status != 0 or _is_too_large(spec, options):
+        if spec.kind == "fail" or compiled.status != 0 or not _runs(spec, options):
             return complaints
         modes = {"local": run_local, "slaves": run_on_slaves}
         for mode, run in modes.items():

@@ -131,6 +131,17 @@ def test_two_divisions_on_a_line_keep_their_places() -> None:
     assert {text.index("6 / a") + 1, text.index("6 / b") + 1} <= columns
 
 
+@pytest.mark.parametrize("level", [0, 3])
+def test_places_have_the_names_of_the_program(level: int) -> None:
+    text = """int fib(int n) { if (n < 2) return n; return fib(n - 1) + fib(n - 2); }
+    double sin(double x) { return fill(3, x)[int(x)]; }
+    master { print(fib(size(args())), sin(1.0)); }"""
+    options = Options(opt_level=level)
+    table = place_table(codegen.emit_object(generated(text, opt_level=level), options))
+    functions = {table.names[place[2]] for place in table.places}
+    assert functions == {"fib", "sin", "master"}
+
+
 def test_frames_are_kept_and_no_call_is_a_tail_call() -> None:
     text = optimised("int f(int a) { return g(a) ; } int g(int a) { return f(a + 1); } master { print(f(1)); }")
     assert "tail call" not in function(text, "master")
@@ -216,9 +227,22 @@ def test_pure_calls_are_known_to_be_pure() -> None:
         """int fib(int n) { if (n < 2) return n; return fib(n - 1) + fib(n - 2); }
         master { print(fib(size(args()))); }"""
     )
-    attributes = re.search(r"@fib\(.*?\).*?(#\d+)", text)
-    assert attributes
-    assert re.search(rf"attributes {attributes[1]} = .*memory\(none\)", text)
+    written = re.findall(r"^define .*@fib[\w.]*\(.*?(#\d+)", text, re.MULTILINE)
+    assert written
+    for attributes in written:
+        assert re.search(rf"attributes {attributes} = .*memory\(none\)", text)
+
+
+def test_small_recursion_is_unrolled_and_keeps_its_name() -> None:
+    text = generated(
+        """int fib(int n) { if (n < 2) return n; return fib(n - 1) + fib(n - 2); }
+        int halves(int n) { if (n < 2) return n; return 100 / n + halves(n / 2); }
+        master { print(fib(size(args())), halves(9)); }"""
+    )
+    assert [len(re.findall(rf'^define .*@{name}[.(]', text, re.MULTILINE)) for name in ("fib", "halves")] == [3, 1]
+    assert text.count('name: "fib"') == 3
+    assert "@fib.2(" in function(text, "fib")
+    assert "@fib(" in function(text, "fib.3")
 
 
 def test_names_of_c_functions_are_the_programs_own_to_use() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -63,21 +64,35 @@ def test_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tm
     assert toolchain.cache_directory() == tmp_path / ".cache" / "ms"
 
 
-def test_unwritable_cache_gives_a_private_one_that_goes(tmp_path: Path) -> None:
+def cache_of_process(tmp_path: Path, before: str = "") -> tuple[Path, str]:
+    """What another process, whose cache cannot be written, takes for it, and what it says."""
     (tmp_path / "file").write_text("")
     code = (
-        "from ms.toolchain import cache_directory\n"
-        "directory = cache_directory()\n"
-        "assert directory.is_dir() and directory == cache_directory()\n"
+        f"from ms import toolchain\n{before}\n"
+        "directory = toolchain.cache_directory()\n"
+        "assert directory.is_dir() and directory == toolchain.cache_directory()\n"
         "print(directory)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        env={**os.environ, "MS_CACHE_DIR": str(tmp_path / "file" / "cache")},
+        env={**os.environ, "MS_CACHE_DIR": str(tmp_path / "file" / "cache"), "TMPDIR": str(tmp_path)},
     )  # fmt: skip
-    assert not Path(done.stdout.strip()).exists()
-    assert done.stderr.count("\n") == 1
-    assert "nothing is kept" in done.stderr
+    return Path(done.stdout.strip()), done.stderr
+
+
+def test_unwritable_cache_has_a_substitute(tmp_path: Path) -> None:
+    directory, said = cache_of_process(tmp_path)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert said.count("\n") == 1
+    assert said.endswith(f"(Not a directory); using {directory}\n")
+    assert cache_of_process(tmp_path)[0] == directory
+
+
+def test_substitute_that_is_not_ours_is_not_used(tmp_path: Path) -> None:
+    directory, _ = cache_of_process(tmp_path, "import os; os.getuid = lambda: 'of-somebody-else'")
+    assert directory.parent == tmp_path
+    assert not directory.exists(), "it goes at the end"
+    Path("/tmp/ms-cache-of-somebody-else").rmdir()
 
 
 def test_entry_is_whole_or_not_there(cache: Path) -> None:

@@ -105,17 +105,20 @@ def call(
     arguments: Sequence[Operand],
     result: str | None = None,
     attributes: str = NOMERGE,
+    symbol: str = "",
 ) -> Operand:
-    """Calls a function of the program. A struct comes back at `result`, or in new memory; void gives ""."""
+    """Calls a function of the program, under its own symbol if no other is given. A struct comes back at
+    `result`, or in new memory; void gives ""."""
     target = signature(shapes, function)
     pairs = zip(passed(function), arguments, strict=True)
     listed = [_argument(variable, passing, value) for (variable, passing), value in pairs]
     type = function.ref.result
+    symbol = symbol or target.symbol
     if target.returns_struct:
         result = result or w.alloca(layout.memory_type(type))
-        w.emit(f"call fastcc void {target.symbol}({', '.join([f'ptr {result}', *listed])}) {attributes}")
+        w.emit(f"call fastcc void {symbol}({', '.join([f'ptr {result}', *listed])}) {attributes}")
         return result
-    text = f"call fastcc {target.result} {target.symbol}({', '.join(listed)}) {attributes}"
+    text = f"call fastcc {target.result} {symbol}({', '.join(listed)}) {attributes}"
     if type is VOID:
         w.emit(text)
         return ""

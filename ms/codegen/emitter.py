@@ -60,6 +60,13 @@ class Module:
         self.unlikely = self.metadata('!{!"branch_weights", i32 1, i32 2000}')
         self.likely = self.metadata('!{!"branch_weights", i32 2000, i32 1}')
 
+    def rare_loop(self) -> str:
+        """What the branch back says in a loop that is not worth code for several rounds at once."""
+        scalar = self.metadata('!{!"llvm.loop.vectorize.enable", i1 false}')
+        single = self.metadata('!{!"llvm.loop.unroll.disable"}')
+        number = f"!{len(self._metadata)}"
+        return f", !llvm.loop {self.distinct_metadata(f'distinct !{{{number}, {scalar}, {single}}}')}"
+
     def runtime(self, name: str) -> None:
         """The runtime's function `name` is called."""
         if name not in self._declared:
@@ -174,8 +181,8 @@ class Writer:
         self.block = label
         self.ended = False
 
-    def branch(self, label: str) -> None:
-        self.emit(f"br label %{label}")
+    def branch(self, label: str, metadata: str = "") -> None:
+        self.emit(f"br label %{label}{metadata}")
         self.ended = True
 
     def branch_if(self, condition: str, then: str, otherwise: str, metadata: str = "") -> None:

@@ -503,7 +503,8 @@ def _call(f: Frame, e: Call, into: str | None) -> Operand:
         else:
             arguments.append(operand)
     f.at(e.span)
-    result = calls.call(f.w, f.unit.shapes, function, arguments, into)
+    symbol = f.own_symbol if function is f.function else ""
+    result = calls.call(f.w, f.unit.shapes, function, arguments, into, symbol=symbol)
     for type, shadow, place in shadows:
         f.store(type, memory.load(f.w, type, shadow), place)
     return result

@@ -74,6 +74,7 @@ class Frame:
     function: Function
     scope: str
     w: Writer
+    own_symbol: str = ""  # what the function calls where it calls itself
     slots: dict[Variable, str] = field(default_factory=dict)
     views: dict[Variable, View] = field(default_factory=dict)
     jumps: list[Jumps] = field(default_factory=list)

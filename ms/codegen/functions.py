@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-from ms.codegen import calls, changes, memory, statements
+from ms.codegen import calls, changes, memory, recursion, statements
 from ms.codegen.constants import Constants
 from ms.codegen.debug import DebugInfo
 from ms.codegen.emitter import Module, Writer, quoted
@@ -81,10 +81,16 @@ def _called(function: Function) -> Iterable[str]:
 
 
 def function(unit: Unit, function: Function) -> None:
+    for own, following in recursion.next_symbols(calls.symbol(function.ref.name), recursion.copies(function)):
+        _function(unit, function, own, following)
+
+
+def _function(unit: Unit, function: Function, own_symbol: str, next_symbol: str) -> None:
+    """Writes a function under a symbol; where it calls itself it calls `next_symbol`."""
     is_master = function.ref.name == "master"
     scope = unit.debug.subprogram(function.ref.name, function.ref.span)
     w = Writer(unit.module)
-    frame = Frame(unit, function, scope, w)
+    frame = Frame(unit, function, scope, w, next_symbol)
     frame.at(function.ref.span)
     target = calls.signature(unit.shapes, function)
     if target.returns_struct:
@@ -96,7 +102,7 @@ def function(unit: Unit, function: Function) -> None:
     if not w.ended and function.ref.result is VOID:
         statements.end_function(frame, "")
     convention = "internal" if is_master else FASTCC
-    w.finish(f"{convention} {target.result} {target.symbol}({target.parameters})", scope=scope)
+    w.finish(f"{convention} {target.result} {own_symbol}({target.parameters})", scope=scope)
 
 
 def _parameter(f: Frame, variable: Variable, passing: Passing, is_changed: bool) -> None:

@@ -67,10 +67,10 @@ def _proven(f: Frame, proof: Proof, round: Callable[[], str], step: Update | Non
     f.proven, f.round, f.unwrapped = {}, str, None
 
 
-def _twice(f: Frame, proof: Proof | None, fast: Callable[[Proof], None], slow: Callable[[], None]) -> None:
-    """Both versions of a loop, or the one that checks."""
+def _twice(f: Frame, proof: Proof | None, fast: Callable[[Proof], None], slow: Callable[[str], None]) -> None:
+    """Both versions of a loop, or the one that checks. That one is told what to say at its branch back."""
     if proof is None:
-        slow()
+        slow("")
         return
     w = f.w
     without, checked, after = w.new_label(), w.new_label(), w.new_label()
@@ -80,7 +80,7 @@ def _twice(f: Frame, proof: Proof | None, fast: Callable[[Proof], None], slow: C
     if not w.ended:
         w.branch(after)
     w.label(checked)
-    slow()
+    slow(w.module.rare_loop())
     w.label(after)
 
 
@@ -134,9 +134,9 @@ def for_(f: Frame, s: For, emit: Emit) -> None:
             return f.to_long(value, counting.variable.type)
 
         with _proven(f, proof, round, counting.step):
-            _for_once(f, s, emit)
+            _for_once(f, s, emit, "")
 
-    _twice(f, proof, fast, lambda: _for_once(f, s, emit))
+    _twice(f, proof, fast, lambda back: _for_once(f, s, emit, back))
     if not f.w.ended:
         f.drop_all(s.drops)
 
@@ -148,7 +148,7 @@ def _prove_for(f: Frame, s: For, counting: Counting) -> Proof | None:
         return None
     prover, indices = found
     step = counting.step.value
-    if any(prover.bits(e) is None or prover.uses_variable(e) for e in (counting.bound, step)):
+    if any(prover.magnitude(e) is None or prover.uses_variable(e) for e in (counting.bound, step)):
         return None
     w, type = f.w, counting.variable.type
     first = f.to_long(memory.load_register(w, type, f.slots[counting.variable]), type)
@@ -169,7 +169,7 @@ def _prove_for(f: Frame, s: For, counting: Counting) -> Proof | None:
     return rounds.prove(prover, Interval(counting.variable, low, high), indices)
 
 
-def _for_once(f: Frame, s: For, emit: Emit) -> None:
+def _for_once(f: Frame, s: For, emit: Emit, back: str) -> None:
     w = f.w
     head, body, step, after = w.new_label(), w.new_label(), w.new_label(), w.new_label()
     w.label(head)
@@ -182,7 +182,7 @@ def _for_once(f: Frame, s: For, emit: Emit) -> None:
     w.label(step)
     for inner in s.step:
         emit(f, inner)
-    w.branch(head)
+    w.branch(head, back)
     w.label(after)
 
 
@@ -200,7 +200,7 @@ def for_range(f: Frame, s: ForRange, emit: Emit) -> None:
     w.label(entered)
     found = rounds.prover_for(f, variable, [s.body]) if variable.type in (INT, LONG) else None
     if found is None:
-        _range_once(f, s, low, high, emit)
+        _range_once(f, s, low, high, emit, "")
     else:
         prover, indices = found
         wide_low, wide_high = f.to_long(low, variable.type), f.to_long(high, variable.type)
@@ -210,14 +210,14 @@ def for_range(f: Frame, s: ForRange, emit: Emit) -> None:
             f,
             proof,
             lambda proof: _range_proven(f, s, wide_low, wide_high, proof, emit),
-            lambda: _range_once(f, s, low, high, emit),
+            lambda back: _range_once(f, s, low, high, emit, back),
         )
     if not w.ended:
         w.branch(after)
     w.label(after)
 
 
-def _range_once(f: Frame, s: ForRange, low: str, high: str, emit: Emit) -> None:
+def _range_once(f: Frame, s: ForRange, low: str, high: str, emit: Emit, back: str) -> None:
     """The loop with its checks; there is at least one round."""
     w = f.w
     type = register_type(s.variable.type)
@@ -232,7 +232,7 @@ def _range_once(f: Frame, s: ForRange, low: str, high: str, emit: Emit) -> None:
     # The counter is below `high`, so one more does not wrap.
     following = w.value(f"add {'nuw' if type == 'i8' else 'nsw'} {type} {w.value(f'load {type}, ptr {counter}')}, 1")
     w.emit(f"store {type} {following}, ptr {counter}")
-    w.branch_if(arithmetic.compare(f, "<", s.variable.type, following, high), body, after)
+    w.branch_if(arithmetic.compare(f, "<", s.variable.type, following, high), body, after, back)
     w.label(after)
 
 

@@ -9,6 +9,7 @@ are equal; no place has line 0.
 
 from __future__ import annotations
 
+import re
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from ms.diagnostics import InternalError
 
 NO_PLACE = -1
 TEXT_START = "ms_text_start"
+_ADDED = re.compile(r"(\.(ms|specialized|\d+))+$")
 
 Place: TypeAlias = tuple[int, int, int, int, int]
 """Line, column, function, file, outer: the fields of `ms_place`."""
@@ -61,10 +63,10 @@ def place_table(object_data: bytes) -> PlaceTable:
 
 def _scopes_of_symbols(elf: ElfObject, text: int, known: list[Scope]) -> list[Scope]:
     """Functions that the debug information leaves out because nothing was inlined into them, under the names of their
-    symbols."""
+    symbols without what the compiler added to them."""
     starts = {low for scope in known for low, _ in scope.ranges}
     return [
-        Scope(symbol.name, [(symbol.value, symbol.value + symbol.size)], None, 0)
+        Scope(_ADDED.sub("", symbol.name), [(symbol.value, symbol.value + symbol.size)], None, 0)
         for symbol in elf.symbols
         if symbol.is_function and symbol.section == text and symbol.size and symbol.value not in starts
     ]

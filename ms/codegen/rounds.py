@@ -41,9 +41,8 @@ from ms.types import CHAR, INT, LONG, Type, VectorType
 
 NODES_MAX = 600
 """Larger bodies are not worth writing twice."""
-_BITS: dict[Type, int] = {CHAR: 8, INT: 31, LONG: 63}
-_BITS_MAX = 62
-_LONG_BITS = 40  # what a long that takes part in arithmetic is bounded to, by a condition
+_MAGNITUDES: dict[Type, int] = {CHAR: 1 << 8, INT: 1 << 31, LONG: 1 << 63}
+_LONG_MAX = 1 << 40  # what a long that takes part in arithmetic is bounded to, by a condition
 _LOOPS = (While, For, ForRange, ForEach, ForPairs)
 
 
@@ -81,31 +80,35 @@ class Prover:
     def require(self, condition: str) -> None:
         self.conditions.append(condition)
 
-    # Linear functions. `bits` says how large their values may be: below 2 ** bits in magnitude.
+    # Linear functions
 
-    def bits(self, e: Expression) -> int | None:
-        """The size of a linear function of the loop's variable; None when it is none, or too large."""
+    def magnitude(self, e: Expression) -> int | None:
+        """The largest magnitude of a linear function of the loop's variable; None when it is none, or too large."""
         match e:
             case IntLiteral(value):
-                return abs(value).bit_length()
-            case Convert(operand) if e.type in (INT, LONG) and operand.type in _BITS:
-                return self.bits(operand) if _BITS[operand.type] <= _BITS[e.type] else None
+                return abs(value)
+            case Convert(operand) if e.type in (INT, LONG) and operand.type in _MAGNITUDES:
+                return self.magnitude(operand) if _MAGNITUDES[operand.type] <= _MAGNITUDES[e.type] else None
             case Unary("-", operand):
-                return self.bits(operand)
+                return self._bounded(operand)
             case Binary("+" | "-" | "*", left, right):
-                return self._bits_of_both(e.operator, left, right)
+                return self._magnitude_of_both(e.operator, left, right)
             case _:
-                return _BITS.get(e.type) if self._is_leaf(e) else None
+                return _MAGNITUDES.get(e.type) if self._is_leaf(e) else None
 
-    def _bits_of_both(self, operator: str, left: Expression, right: Expression) -> int | None:
-        first, second = self.bits(left), self.bits(right)
+    def _bounded(self, e: Expression) -> int | None:
+        """The same for an operand: a long is bounded by a condition."""
+        found = self.magnitude(e)
+        return _LONG_MAX if found == _MAGNITUDES[LONG] else found
+
+    def _magnitude_of_both(self, operator: str, left: Expression, right: Expression) -> int | None:
+        first, second = self._bounded(left), self._bounded(right)
         if first is None or second is None:
             return None
         if operator == "*" and self.uses_variable(left) and self.uses_variable(right):
             return None
-        first, second = (_LONG_BITS if bits == _BITS[LONG] else bits for bits in (first, second))
-        total = first + second if operator == "*" else max(first, second) + 1
-        return total if total <= _BITS_MAX else None
+        total = first * second if operator == "*" else first + second
+        return total if total < _MAGNITUDES[LONG] else None
 
     def uses_variable(self, e: Expression) -> bool:
         return any(isinstance(node, VariableRef) and node.variable is self.variable for node in changes.walk([e]))
@@ -145,7 +148,7 @@ class Prover:
                 return w.value(f"{name} nsw i64 {first}, {second}")
             case VariableRef(leaf) if leaf is self.variable:
                 if bounded and leaf.type is LONG:
-                    self._within(variable, 1 << _LONG_BITS)
+                    self._within(variable, _LONG_MAX)
                 return variable
             case _:
                 return self._leaf(e, bounded)
@@ -160,7 +163,7 @@ class Prover:
                 value = _widened(self.f, expressions.value(self.f, e), e)
             self.leaves[key] = value
         if bounded and e.type is LONG:
-            self._within(value, 1 << _LONG_BITS)
+            self._within(value, _LONG_MAX)
         return value
 
     def _within(self, value: str, limit: int) -> None:
@@ -183,7 +186,7 @@ class Prover:
             case Borrow(place):
                 return self._is_steady(place)
             case Index(base, index):
-                return self._is_steady(base) and self.bits(index) is not None and not self.uses_variable(index)
+                return self._is_steady(base) and self.magnitude(index) is not None and not self.uses_variable(index)
             case _:
                 return False
 
@@ -232,7 +235,7 @@ class Prover:
 
     def consider(self, node: Index, interval: Interval | None) -> Proven | None:
         """What the loop without checks needs to know of an element, when its index can be proven."""
-        if not self._is_steady(node.base) or self.bits(node.index) is None:
+        if not self._is_steady(node.base) or self.magnitude(node.index) is None:
             return None
         inside = self.look(node.base)
         key = ("index", _key(node.base), _key(node.index))

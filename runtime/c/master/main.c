@@ -275,9 +275,10 @@ static int complain(const char *message, int status)
 static int run_with_slaves(const master_options *options, ms_job_pool *pool)
 {
     char message[MS_MESSAGE_MAX];
-    the_server = ms_server_create(&options->server, pool, message);
+    bool wrong;
+    the_server = ms_server_create(&options->server, pool, &wrong, message);
     if (the_server == NULL)
-        return complain(message, STATUS_FAILED);
+        return complain(message, wrong ? STATUS_USAGE : STATUS_FAILED);
     catch_signals();
     if (options->server.insecure && !options->server.quiet)
         complain("warning: --insecure: whoever reaches the address can read along and take jobs", 0);

@@ -133,6 +133,12 @@ static void send_control(ms_server *server, ms_peer *peer, ms_control kind, cons
     send(server, peer, (ms_header){0, (uint32_t)kind, (uint32_t)size}, payload);
 }
 
+static void set_unread(ms_server *server, ms_peer *peer, bool unread)
+{
+    server->unread_count += (uint32_t)unread - (uint32_t)peer->unread;
+    peer->unread = unread;
+}
+
 void ms_peer_flush(ms_server *server, ms_peer *peer)
 {
     if (peer->state == MS_PEER_DOOMED)
@@ -141,9 +147,14 @@ void ms_peer_flush(ms_server *server, ms_peer *peer)
     ms_conn_status status = ms_sender_flush(&peer->sender, peer->descriptor);
     if (ms_sender_size(&peer->sender) < before)
         peer->moved_at = server->now;
-    /* A connection that the other end has closed may still hold answers: reading will find the end. */
-    if (status == MS_CONN_BROKEN && errno != EPIPE && errno != ECONNRESET)
+    if (status != MS_CONN_BROKEN)
+        return;
+    if (errno != EPIPE && errno != ECONNRESET) {
         doom(server, peer, "%s", strerror(errno));
+        return;
+    }
+    peer->hung_up = true; /* it may have answered before it went */
+    set_unread(server, peer, true);
 }
 
 void ms_peers_flush(ms_server *server)
@@ -444,12 +455,6 @@ static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
     }
 }
 
-static void set_unread(ms_server *server, ms_peer *peer, bool unread)
-{
-    server->unread_count += (uint32_t)unread - (uint32_t)peer->unread;
-    peer->unread = unread;
-}
-
 static void read_ended(ms_server *server, ms_peer *peer, ms_conn_status status)
 {
     if (status == MS_CONN_BROKEN)
@@ -473,7 +478,8 @@ void ms_peer_read(ms_server *server, ms_peer *peer)
         if (peer->receiver.wrong != MS_WIRE_FINE)
             doom(server, peer, "cut off: %s", ms_wire_text(peer->receiver.wrong));
     }
-    set_unread(server, peer, status == MS_CONN_MORE && peer->state != MS_PEER_DOOMED);
+    bool more = status == MS_CONN_MORE || (status == MS_CONN_DRY && peer->hung_up);
+    set_unread(server, peer, more && peer->state != MS_PEER_DOOMED);
     if (status == MS_CONN_CLOSED || status == MS_CONN_BROKEN)
         read_ended(server, peer, status);
 }

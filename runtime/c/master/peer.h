@@ -33,6 +33,7 @@ typedef struct ms_peer {
     uint64_t moved_at; /* when it last read something that we sent, or had read all */
     bool dirty;        /* in the list of those with something to send */
     bool unread;       /* the system may have more of its bytes */
+    bool hung_up;      /* it is read to the end */
     char name[MS_ADDRESS_TEXT_MAX + 16];
     char reason[192]; /* of its doom, for the log; "" for a good end */
     struct ms_peer *next_dirty, *next_doomed;

@@ -233,6 +233,7 @@ static void handle_event(ms_server *server, const ms_event *event)
     case MS_SOURCE_DOOR: ms_peers_accept(server, event->owner); break;
     case MS_SOURCE_PEER:
         peer = event->owner;
+        peer->hung_up = peer->hung_up || event->hung_up;
         if (event->writable && ms_sender_size(&peer->sender) > 0)
             ms_peer_flush(server, peer);
         if (event->readable && peer->state != MS_PEER_DOOMED)
@@ -253,12 +254,13 @@ static void turn(ms_server *server)
             ms_peer_read(server, peer);
     for (int i = 0; i < count; i++)
         handle_event(server, &events[i]);
-    ms_peers_reap(server);
     take_requests(server);
     if (server->now - server->ticked_at >= tick_ns(server))
         tick(server);
-    ms_peers_flush(server);
-    ms_peers_reap(server);
+    while (server->doomed != NULL || server->dirty != NULL) { /* closing one gives jobs to others, sending may doom one */
+        ms_peers_reap(server);
+        ms_peers_flush(server);
+    }
     if (server->wake_needed)
         wake_program(server);
     if (server->options.progress != MS_PROGRESS_NEVER)
@@ -314,12 +316,12 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static bool open_doors(ms_server *server, char message[MS_MESSAGE_MAX])
+static bool open_doors(ms_server *server, bool *wrong, char message[MS_MESSAGE_MAX])
 {
     for (int i = 0; i < server->options.address_count; i++) {
         ms_door *door = &server->doors[i];
         door->source = MS_SOURCE_DOOR;
-        if (!ms_socket_listen(&door->listener, &server->options.addresses[i], server->options.insecure, message))
+        if (!ms_socket_listen(&door->listener, &server->options.addresses[i], server->options.insecure, wrong, message))
             return false;
         server->door_count++;
         if (!ms_poll_add(server->poll, door->listener.descriptor, door)) {
@@ -330,8 +332,9 @@ static bool open_doors(ms_server *server, char message[MS_MESSAGE_MAX])
     return true;
 }
 
-ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool, char message[MS_MESSAGE_MAX])
+ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool, bool *wrong, char message[MS_MESSAGE_MAX])
 {
+    *wrong = false;
     raise_descriptor_limit();
     ms_server *server = aligned_alloc(_Alignof(ms_server), sizeof *server);
     snprintf(message, MS_MESSAGE_MAX, "no memory to start");
@@ -347,7 +350,7 @@ ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool,
     server->wake_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     server->scheduler = ms_scheduler_create(ms_program.job_count, options->lost_max, (uint64_t)(options->heartbeat * 1e9));
     if (server->poll < 0 || server->wake_descriptor < 0 || server->scheduler == NULL ||
-        !ms_poll_add(server->poll, server->wake_descriptor, &server->wake_source) || !open_doors(server, message)) {
+        !ms_poll_add(server->poll, server->wake_descriptor, &server->wake_source) || !open_doors(server, wrong, message)) {
         ms_server_destroy(server);
         return NULL;
     }

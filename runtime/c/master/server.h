@@ -29,8 +29,8 @@ typedef struct ms_server_options {
 
 typedef struct ms_server ms_server;
 
-/* Listens. Null: `message` says why. */
-ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool, char message[MS_MESSAGE_MAX]);
+/* Listens. Null: `message` says why; `*wrong` when an address may not be used as it was asked for. */
+ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool, bool *wrong, char message[MS_MESSAGE_MAX]);
 /* Starts the I/O thread. False: it could not. */
 bool ms_server_start(ms_server *server);
 /* Cancels what has not ended, tells the slaves to go, ends the I/O thread, removes the socket files. */

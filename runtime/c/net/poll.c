@@ -26,7 +26,8 @@ int ms_poll_wait(int poll, ms_event *events, int event_max, int timeout_ms)
         uint32_t bits = batch[i].events;
         events[i] = (ms_event){.owner = batch[i].data.ptr,
                                .readable = (bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
-                               .writable = (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0};
+                               .writable = (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
+                               .hung_up = (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0};
     }
     return count;
 }

@@ -11,6 +11,7 @@ typedef struct ms_event {
     void *owner;
     bool readable; /* also: the other end is gone, reading will say so */
     bool writable;
+    bool hung_up; /* nothing comes after what can be read now, which ends with the end: no other event will say so */
 } ms_event;
 
 /* The descriptor of a new poll set, -1 with errno set. It is closed like any other. */

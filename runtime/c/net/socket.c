@@ -146,11 +146,10 @@ static uint16_t port_of(int descriptor)
     return ntohs(((struct sockaddr_in *)(void *)&name)->sin_port);
 }
 
-static bool listen_tcp(ms_listener *listener, bool insecure, char message[MS_MESSAGE_MAX])
+static bool listen_tcp(ms_listener *listener, bool insecure, bool *wrong, char message[MS_MESSAGE_MAX])
 {
-    bool wrong = false;
     ms_endpoint endpoints[MS_ENDPOINTS_MAX];
-    if (resolve(&listener->address, insecure, "listen on", endpoints, &wrong, message) == 0)
+    if (resolve(&listener->address, insecure, "listen on", endpoints, wrong, message) == 0)
         return false;
     const struct sockaddr *name = (const struct sockaddr *)&endpoints[0].name;
     listener->descriptor = socket(name->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -169,10 +168,11 @@ static bool listen_tcp(ms_listener *listener, bool insecure, char message[MS_MES
     return fine;
 }
 
-bool ms_socket_listen(ms_listener *listener, const ms_address *address, bool insecure, char message[MS_MESSAGE_MAX])
+bool ms_socket_listen(ms_listener *listener, const ms_address *address, bool insecure, bool *wrong, char message[MS_MESSAGE_MAX])
 {
+    *wrong = false;
     *listener = (ms_listener){.descriptor = -1, .address = *address};
-    return address->kind == MS_ADDRESS_UNIX ? listen_unix(listener, message) : listen_tcp(listener, insecure, message);
+    return address->kind == MS_ADDRESS_UNIX ? listen_unix(listener, message) : listen_tcp(listener, insecure, wrong, message);
 }
 
 void ms_socket_unlisten(ms_listener *listener)
@@ -276,10 +276,7 @@ static int connect_unix(const ms_address *address, int timeout_ms, bool *wrong, 
 
 int ms_socket_connect(const ms_address *address, bool insecure, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX])
 {
-    bool ignored;
     int descriptor = -1;
-    if (wrong == NULL)
-        wrong = &ignored;
     *wrong = false;
     if (address->kind == MS_ADDRESS_UNIX) {
         descriptor = connect_unix(address, timeout_ms, wrong, message);

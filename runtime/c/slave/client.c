@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 enum {
-    STATUS_REFUSED = 1,
+    STATUS_FAILED = 1,
+    STATUS_REFUSED = 2,
     STATUS_NO_MASTER = 3,
     FIRST_PAUSE_MS = 20,
     LONGEST_PAUSE_MS = 500,
@@ -30,6 +31,8 @@ enum {
 };
 #define MS_IN_NS 1000000u
 #define SAY_SO_NS 5000000000u /* after so long without a master it says what it is waiting for */
+
+atomic_int ms_client_signal;
 
 typedef enum client_end { GOES_ON, MASTER_SAID_BYE, MASTER_LOST, LEFT, STOPPED, REFUSED } client_end;
 
@@ -45,7 +48,8 @@ typedef struct client {
     ms_receiver receiver;
     uint64_t signal_count;
     bool leaving, released; /* we said bye; the master did */
-    bool unread;
+    bool unread;  /* the system may have more bytes */
+    bool hung_up; /* they are read to the end */
     uint64_t heard_at, leave_deadline;
     uint64_t silence_ns; /* so long without a word and the master is lost */
     client_end end;
@@ -182,7 +186,9 @@ static client_end connect_to_master(client *c, ms_welcome *words)
     for (;;) {
         client_end end = connect_once(c, words, &wrong);
         uint64_t waited = ms_clock_ns() - began;
-        if (end != MASTER_LOST || wrong || waited >= patience_ns)
+        if (end == MASTER_LOST && wrong)
+            return REFUSED;
+        if (end != MASTER_LOST || waited >= patience_ns)
             return end;
         if (!said && waited >= SAY_SO_NS) {
             say(c, "waiting for a master: %s", c->why);
@@ -252,7 +258,7 @@ static void read_frames(client *c)
         finish(c, c->released ? LEFT : MASTER_LOST, "it closed the connection without a word");
     else if (status == MS_CONN_BROKEN)
         finish(c, c->released ? LEFT : MASTER_LOST, strerror(error));
-    c->unread = status == MS_CONN_MORE;
+    c->unread = status == MS_CONN_MORE || (status == MS_CONN_DRY && c->hung_up);
 }
 
 /* ---- Leaving ---- */
@@ -321,6 +327,7 @@ static void turn(client *c)
         else if (events[i].writable)
             ms_executor_writable(c->executor);
         readable = readable || (events[i].owner == &c->descriptor && events[i].readable);
+        c->hung_up = c->hung_up || (events[i].owner == &c->descriptor && events[i].hung_up);
     }
     if (readable && c->end == GOES_ON)
         read_frames(c);
@@ -361,7 +368,7 @@ static int status_of(const client *c)
     case GOES_ON:
     case MASTER_SAID_BYE:
     case LEFT: return 0;
-    case STOPPED: return 128 + 15;
+    case STOPPED: return 128 + atomic_load(&ms_client_signal);
     case REFUSED: say(c, "%s", c->why); return STATUS_REFUSED;
     case MASTER_LOST: say(c, "the master at %s is gone: %s", c->master, c->why); return STATUS_NO_MASTER;
     }
@@ -374,7 +381,7 @@ int ms_client_run(const ms_client_options *options, int signals)
     ms_welcome words;
     if (!prepare(&c)) {
         fprintf(stderr, "%s-slave: cannot start: %s\n", ms_program.name, strerror(errno));
-        return STATUS_REFUSED;
+        return STATUS_FAILED;
     }
     c.end = connect_to_master(&c, &words);
     if (c.end == MASTER_LOST) {

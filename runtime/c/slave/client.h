@@ -4,6 +4,7 @@
 
 #include "net/address.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,9 @@ typedef struct ms_client_options {
     bool quiet;
     uint32_t payload_max;
 } ms_client_options;
+
+/* The number of the signal that came last, for the exit status. */
+extern atomic_int ms_client_signal;
 
 /* Serves a master; gives the exit status. `signals`: a descriptor that becomes readable when a signal came, and from which
  * each of them is read as 8 bytes added up (an eventfd). */

@@ -53,6 +53,7 @@ struct ms_executor {
     uint32_t payload_max;
     ms_sender filling; /* what is to be sent after `sending` */
     ms_sender sending; /* belongs to the thread that set `writing` */
+    size_t sending_size; /* what is in `sending`, as of the last time the lock was held */
     bool writing;
     bool blocked; /* the socket takes no more for now */
     bool broken;  /* nothing can be sent any more */
@@ -67,7 +68,7 @@ static _Thread_local worker *this_worker;
 
 static size_t unsent_size(const ms_executor *executor)
 {
-    return ms_sender_size(&executor->filling) + ms_sender_size(&executor->sending);
+    return ms_sender_size(&executor->filling) + executor->sending_size;
 }
 
 /* Writes until all is sent or the socket is full. The lock is released around the writing. */
@@ -78,14 +79,16 @@ static void flush(ms_executor *executor)
     executor->writing = true;
     executor->lingering = false;
     while (!executor->blocked && !executor->broken && unsent_size(executor) > 0) {
-        if (ms_sender_size(&executor->sending) == 0) {
+        if (executor->sending_size == 0) {
             ms_sender empty = executor->sending;
             executor->sending = executor->filling;
             executor->filling = empty;
+            executor->sending_size = ms_sender_size(&executor->sending);
         }
         pthread_mutex_unlock(&executor->lock);
         ms_conn_status status = ms_sender_flush(&executor->sending, executor->descriptor);
         pthread_mutex_lock(&executor->lock);
+        executor->sending_size = ms_sender_size(&executor->sending);
         executor->blocked = status == MS_CONN_DRY;
         executor->broken = executor->broken || status == MS_CONN_BROKEN;
         pthread_cond_broadcast(&executor->changed);

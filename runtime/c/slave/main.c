@@ -131,7 +131,7 @@ static uint32_t usable_cpus(void)
 static void on_signal(int number)
 {
     uint64_t one = 1;
-    (void)number;
+    atomic_store(&ms_client_signal, number);
     ssize_t ignored = write(signal_descriptor, &one, sizeof one);
     (void)ignored;
 }

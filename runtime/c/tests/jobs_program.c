@@ -123,8 +123,12 @@ PROGRAM static bool run_spin(ms_reader *arguments, ms_result *result)
     int32_t first;
     if (!get_int(arguments, &first))
         return false;
-    for (value = first; value != -1;)
+    for (value = first; value != -1;) {
         value = value == -2 ? 0 : value;
+#ifdef __SANITIZE_THREAD__ /* which delivers signals in system calls only */
+        ms_sleep(0.001);
+#endif
+    }
     give(result, &first, 4);
     return true;
 }
@@ -237,6 +241,7 @@ PROGRAM static void master_many(void)
         jobs[i] = remote((uint32_t)number(1), (int32_t)(base + i * step));
     for (int64_t i = 0; i < count; i++)
         sum += get_int_result(jobs[i]);
+    ms_free(jobs, (uint64_t)count * sizeof *jobs);
     double seconds = ms_clock() - began;
     ms_vector *text = ms_print_begin();
     ms_text_bytes(text, "sum ", 4);
@@ -336,6 +341,24 @@ PROGRAM static void master_any(void)
         ms_job_release(jobs[i]);
 }
 
+/* poison COUNT: a job that kills its slaves among others that must not notice. */
+PROGRAM static void master_poison(void)
+{
+    int64_t count = number(1), sum = 0;
+    ms_job **jobs = ms_alloc((uint64_t)count * sizeof *jobs);
+    ms_job *poison = NULL;
+    for (int64_t i = 0; i < count; i++) {
+        if (i == count / 2)
+            poison = remote(DIE, 0);
+        jobs[i] = remote(SLEEP, 1);
+    }
+    for (int64_t i = 0; i < count; i++)
+        sum += get_int_result(jobs[i]);
+    ms_free(jobs, (uint64_t)count * sizeof *jobs);
+    print_line(1, "innocent ", (int32_t)sum);
+    get_int_result(poison);
+}
+
 PROGRAM static void master_nothing(void)
 {
     if (number(1) == 1)
@@ -364,7 +387,7 @@ PROGRAM static void master(void)
         void (*block)(void);
     } blocks[] = {{"one", master_one},       {"many", master_many},       {"trips", master_trips}, {"bytes", master_bytes},
                   {"cancel", master_cancel}, {"story", master_story},     {"any", master_any},     {"nothing", master_nothing},
-                  {"hold", master_hold}};
+                  {"hold", master_hold},     {"poison", master_poison}};
     ms_vector word;
     if (!ms_arg(0, &word))
         ms_fail(text_of("what?"));
