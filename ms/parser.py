@@ -165,6 +165,7 @@ class Parse:
         self.skipped: list[Span] = []
         self.skipped_names: set[str] = set()
         if diagnostics.items:
+            self.skipped += [item.span for item in diagnostics.items]
             self.skipped_names.update(token.text for token in self.tokens if not token.text.isascii())
         self._run_start = 0  # the token of the last `;`, `{` or `}`
         self._is_deep = False  # a tree may be too deep

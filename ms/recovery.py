@@ -177,6 +177,7 @@ class Recovery:
             self._reserved.add(token.text)
             self._reports += 1
             self._parse.diagnostics.add(errors.reserved_word(self._parse.span(token), token.text))
+        self._parse.skipped.append(self._parse.span(token))
         self._parse.skipped_names.add(token.text)
         tokens = self._parse.tokens
         for at in range(index, len(tokens) if token.type == "RESERVED" else index + 1):
@@ -200,6 +201,8 @@ class Recovery:
         """`(int) x` for `int(x)`. A hole takes what follows as its operand, so that its type does not matter."""
         if self._symbols(2) != ["LPAR", "CONVERSION"] or self._parse.tokens[index].type != "RPAR":
             return None
+        if not self._tables.accepts(self._parse.states[:-2], "NAME", "OPERATOR"):
+            return None  # the type stands alone in the parentheses of a call
         name = self._parse.values[-1]
         span = self._parse.span(self._parse.tokens[index])
         self._report(index, span, "`(`", "`)`", f"a conversion is a call: {name.text}(x)")

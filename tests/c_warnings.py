@@ -1,4 +1,4 @@
-"""Compiles every C file of the runtimes with all warnings as errors; `--can-sanitize` asks for sanitizers.
+"""Compiles all C files of the runtimes with all warnings as errors; `--can-sanitize` says whether there are sanitizers.
 
 Uses the compiler that msc uses, and looks at nothing but its exit status and its words.
 """

@@ -81,6 +81,7 @@ STATEMENTS = [
     ("int «[»] a;", "expected a name or `(`, found `[`"),
     ("int «*»p;", "expected a name or `(`, found `*`"),
     ("y = (int«)» x;", "expected `(`, found `)`"),
+    ("y = f(int«)»;", "expected `(` in the arguments of `f`, found `)`"),
     ("vector<int «v»;", "expected `>`, found `v`"),
     ("vector<int> v = {1«,» 2, 3};", "expected `:` in the map, found `,`"),
     ("hit h = hit{n «=» 1};", "expected `:` in the fields of `hit`, found `=`"),

@@ -158,12 +158,14 @@ static sigset_t ending_signals(void)
     return set;
 }
 
-static void catch_signals(void)
+/* `handler` for the signals that end a process, but for those that whoever started us wants ignored (nohup, a shell's &). */
+static void catch_signals(void (*handler)(int))
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, before;
+    for (int i = 0; i < 3; i++)
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
 }
 
 /* Under --local no I/O thread is there to end the process. */
@@ -276,10 +278,14 @@ static int run_with_slaves(const master_options *options, ms_job_pool *pool)
 {
     char message[MS_MESSAGE_MAX];
     bool wrong;
+    /* A signal waits until somebody is there to remove the socket's file. */
+    sigset_t set = ending_signals();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     the_server = ms_server_create(&options->server, pool, &wrong, message);
     if (the_server == NULL)
         return complain(message, wrong ? STATUS_USAGE : STATUS_FAILED);
-    catch_signals();
+    catch_signals(on_signal);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     if (options->server.insecure && !options->server.quiet)
         complain("warning: --insecure: whoever reaches the address can read along and take jobs", 0);
     if (!ms_server_start(the_server)) {
@@ -291,6 +297,7 @@ static int run_with_slaves(const master_options *options, ms_job_pool *pool)
     ms_api_setup(the_server, pool, options->server.lost_max);
     int status = run_master();
     ms_server_stop(the_server);
+    catch_signals(SIG_DFL); /* what is left to be written may take for ever */
     return status;
 }
 

@@ -28,7 +28,7 @@ static stream streams[2] = {
 };
 static const char *program_name;
 static void (*when_broken)(void);
-static atomic_bool broken, forwarded, has_writer;
+static atomic_bool broken, forwarded, writing_forwarded, has_writer;
 static pthread_mutex_t writer_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t writer_wake = PTHREAD_COND_INITIALIZER;
 
@@ -124,7 +124,7 @@ bool ms_output_flush(void)
 
 void ms_output_flush_forwarded(void)
 {
-    if (atomic_load_explicit(&forwarded, memory_order_acquire))
+    if (atomic_load(&forwarded) || atomic_load(&writing_forwarded)) /* then this waits until it is done */
         ms_output_flush();
 }
 
@@ -163,7 +163,9 @@ static void *write_forwarded(void *unused)
         while (!atomic_load(&forwarded))
             pthread_cond_wait(&writer_wake, &writer_lock);
         pthread_mutex_unlock(&writer_lock);
+        atomic_store(&writing_forwarded, true);
         ms_output_flush();
+        atomic_store(&writing_forwarded, false);
     }
     return unused;
 }
