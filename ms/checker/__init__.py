@@ -19,7 +19,7 @@ from ms.diagnostics import Diagnostics
 def check(module: syntax.Module, diagnostics: Diagnostics) -> typed.Program | None:
     """The checked program, None when the diagnostics have errors. Messages come in the order of the source."""
     before = len(diagnostics.items)
-    checker = Checker(diagnostics)
+    checker = Checker(diagnostics, skipped=module.skipped, skipped_names=module.skipped_names)
     program: typed.Program | None = None
     with suppress(TooManyErrors):
         program = check_module(checker, module)

@@ -37,12 +37,18 @@ class Checker:
     globals: Globals = field(default_factory=Globals)
     structs: dict[str, Struct] = field(default_factory=dict)
     silences_unknown: bool = False
+    skipped: tuple[Span, ...] = ()  # what the parser left out or made up: see `syntax.Module`
+    skipped_names: frozenset[str] = frozenset()
     error_count: int = 0
+    _damaged_lines: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
+        self._damaged_lines = frozenset(each.line for each in self.skipped)
         self.error_count = sum(item.severity is Severity.ERROR for item in self.diagnostics.items)
 
     def report(self, diagnostic: Diagnostic) -> None:
+        if self.skipped and (diagnostic.severity is not Severity.ERROR or diagnostic.span.line in self._damaged_lines):
+            return  # it may follow from the text that the parser skipped
         self.diagnostics.add(diagnostic)
         if diagnostic.severity is Severity.ERROR:
             self.error_count += 1
@@ -93,7 +99,7 @@ class Body:
     def report_unknown(self, name: str, diagnostic: Diagnostic) -> None:
         """An error about a name that is not known: once in each function."""
         self.has_errors = True
-        if name in self.unknown or self.checker.silences_unknown:
+        if name in self.unknown or self.checker.silences_unknown or name in self.checker.skipped_names:
             return
         self.unknown.add(name)
         self.report(diagnostic)

@@ -210,7 +210,8 @@ def _masters(checker: Checker, module: syntax.Module, masters: list[syntax.Maste
     if not masters:
         end = len(module.file.data)
         span = Span(module.file, end, end)
-        checker.report(errors.no_master(span))
+        if not module.skipped:  # it may be what the parser could not read
+            checker.report(errors.no_master(span))
         ref = typed.FunctionRef("master", (), (), VOID, False, False, 0, span)
         return typed.Function(ref, (), typed.Block((), span))
     for extra in masters[1:]:
