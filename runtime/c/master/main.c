@@ -218,6 +218,17 @@ static void run_block(void *context)
 }
 
 /* The payload of a failure begins its story with "prog.ms:5:7 in area: division by zero": that place comes first, then "error". */
+/* Where the message begins in the story's first line, "prog.ms:3:28 in master: MESSAGE"; null when it is not there. A message may look
+ * like the place in front of it, so what stands before it is looked at too. */
+static const char *message_in_story(const ms_failure_view *view)
+{
+    const char *end = view->story + view->story_size;
+    for (const char *at = view->story + 2; at + view->message_size <= end; at++)
+        if (at[-2] == ':' && at[-1] == ' ' && memcmp(at, view->message, view->message_size) == 0)
+            return at;
+    return NULL;
+}
+
 static void print_failure(const ms_bytes *payload)
 {
     ms_failure_view view;
@@ -225,8 +236,8 @@ static void print_failure(const ms_bytes *payload)
     if (ms_failure_decode(&view, payload->data, payload->size) != MS_WIRE_FINE)
         view = (ms_failure_view){"out of memory", 13, "", 0};
     const char *end = view.story + view.story_size, *at = view.story;
-    const char *message = view.story_size == 0 ? NULL : memmem(view.story, view.story_size, view.message, view.message_size);
-    if (message != NULL && message >= view.story + 2) {
+    const char *message = message_in_story(&view);
+    if (message != NULL) {
         const char *in = message - 2; /* before ": " */
         while (in > view.story && memcmp(in - 1, " in ", 4) != 0)
             in--;
