@@ -24,7 +24,7 @@ from lark.exceptions import UnexpectedToken
 from lark.lexer import Lexer
 
 from ms import errors, lexer, syntax
-from ms.diagnostics import Diagnostics
+from ms.diagnostics import Diagnostic, Diagnostics
 from ms.lexer import END, Token, read_source
 from ms.productions import Chain, Productions
 from ms.source import SourceFile, Span
@@ -48,8 +48,11 @@ _SPECIAL = frozenset({*CLOSERS, *_CLOSING, *_RUN_ENDS, "SHIFT", END})
 
 def parse(file: SourceFile, diagnostics: Diagnostics) -> syntax.Module:
     """The module of a file: all of it, or what could be parsed and diagnostics that say what is wrong with the rest."""
+    strange = _bad_encoding(file)
+    if strange is not None:
+        diagnostics.add(strange)  # what other encodings would look like as tokens helps nobody
+        return syntax.Module(file, (), (Span(file, 0, len(file.data)),))
     found = Diagnostics()
-    _check_encoding(file, found)
     collecting = gc.isenabled()
     gc.disable()  # what a parse makes is all alive: a collection in the middle would only cost time
     try:
@@ -62,12 +65,14 @@ def parse(file: SourceFile, diagnostics: Diagnostics) -> syntax.Module:
     return module
 
 
-def _check_encoding(file: SourceFile, diagnostics: Diagnostics) -> None:
+def _bad_encoding(file: SourceFile) -> Diagnostic | None:
     try:
         file.data.decode("utf-8")
     except UnicodeDecodeError as error:
         span = Span(file, error.start, error.start + 1)
-        diagnostics.add(errors.bad_text(span, f"byte 0x{file.data[error.start]:02x} is not UTF-8"))
+        help = "save the file as UTF-8"
+        return errors.bad_text(span, f"byte 0x{file.data[error.start]:02x} is not UTF-8", help)
+    return None
 
 
 # Setting lark up

@@ -272,3 +272,9 @@ def test_assembly_for_each_target(triple: str) -> None:
     options = Options(triple=triple)
     assembly = codegen.emit_assembly(codegen.generate(owned_program(PROGRAM), Role.MASTER, bytes(32), options), options)
     assert "ms_text_start:" in assembly
+
+
+def test_columns_beyond_what_llvm_takes() -> None:
+    line = 'master { string s = "' + "a" * 70_000 + '"; print(1 / size(s)); }'
+    assert re.search(r"!DILocation\(line: 1, column: 65535,", generated(line))
+    optimised(line)

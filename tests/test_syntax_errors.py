@@ -305,6 +305,8 @@ def test_bytes_that_are_not_utf8() -> None:
     assert [(item.code, item.message, item.span.start) for item in found] == [
         ("E0106", "byte 0xff is not UTF-8", 14),
     ]
+    _, found = parsed(b"\xff\xfem\x00a\x00s\x00")
+    assert [item.code for item in found] == ["E0106"]
     _, found = parsed(b"master { x = \xff; }")
     assert [item.message for item in found] == ["byte 0xff is not UTF-8"]
 

@@ -12,6 +12,8 @@ from pathlib import PurePath
 from ms.codegen.emitter import Module, quoted
 from ms.source import SourceFile, Span
 
+COLUMN_MAX = 65535  # LLVM and DWARF keep columns in 16 bits
+
 
 def _string(text: str) -> str:
     return f'"{quoted(text.encode())}"'
@@ -54,11 +56,12 @@ class DebugInfo:
         )
 
     def place(self, span: Span) -> tuple[int, int]:
-        """The line and the column at which a span starts."""
+        """The line and the column at which a span starts; columns beyond what LLVM takes become the last one."""
         key = (span.file, span.start)
         known = self._lines.get(key)
         if known is None:
-            known = self._lines[key] = span.file.place(span.start)
+            line, column = span.file.place(span.start)
+            known = self._lines[key] = line, min(column, COLUMN_MAX)
         return known
 
     def location(self, scope: str, span: Span) -> str:
