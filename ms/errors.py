@@ -13,6 +13,7 @@ from ms.types import (
     BOOL,
     CHAR,
     DOUBLE,
+    FLOAT,
     FLOATS,
     INT,
     LONG,
@@ -123,6 +124,8 @@ def _conversion_help(found: Type, expected: Type) -> tuple[str, ...]:
         return ("get(js) gives the results of a vector of jobs",) if is_wanted else ()
     if found == STRING and expected in (INT, LONG, DOUBLE):
         return (f"parse_{expected}(s) reads {_a(expected)} from a string",)
+    if found == STRING and expected is FLOAT:
+        return ("float(parse_double(s)) reads a float from a string",)
     if expected == STRING and (found in NUMBERS or found is BOOL):
         return ("str(x) gives the text of a value",)
     if expected == STRING and found is CHAR:
@@ -308,10 +311,12 @@ def case_not_constant(span: Span, why: str) -> Diagnostic:
     return _report("E0222", f"a case is known at compile time: {why}", span)
 
 
-def literal_does_not_fit(span: Span, value: int, expected: Type, at: Span | None, where: str) -> Diagnostic:
+def literal_does_not_fit(span: Span, value: float, expected: Type, at: Span | None, where: str) -> Diagnostic:
     ranges: dict[Type, str] = {INT: "-2147483648 to 2147483647", CHAR: "0 to 255"}
     extent = ranges.get(expected)
     label = f"{expected} is {extent}" if extent else f"{_a(expected)} cannot hold this exactly"
+    if isinstance(value, float):
+        label = "the largest float is about 3.4e38"
     return _report("E0223", f"{value} does not fit {expected}", span, label, _at(at, where))
 
 

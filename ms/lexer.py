@@ -9,7 +9,9 @@ do not overlap; whatever the bytes are, lexing takes linear time and ends with a
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
 from ms import errors
 from ms.diagnostics import Diagnostics, ProgramError
@@ -53,6 +55,8 @@ _CURLY_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
+_LARGEST_SINGLE = 0x7F7FFFFF
+_SINGLES_END = 2**128 - 2**103  # half-way from the largest binary32 number to the one that would follow
 _MINIMA = frozenset({f"{INT_MAX + 1}", f"{LONG_MAX + 1}", f"{LONG_MAX + 1}L"})
 
 
@@ -201,16 +205,38 @@ def _in_range(value: int, is_long: bool, span: Span, diagnostics: Diagnostics) -
     return value, is_long or value > INT_MAX
 
 
-def floating_value(text: str, span: Span, diagnostics: Diagnostics) -> tuple[float, bool]:
-    """The value of a floating literal and whether it is a float."""
+def floating_value(text: str, span: Span, diagnostics: Diagnostics) -> tuple[float, float, bool]:
+    """The value of a floating literal, the same as a binary32 number, and whether it is a float."""
     match = _FLOATING.fullmatch(text)
     if match is None:
         diagnostics.add(errors.malformed_number(span, _cut(text)))
-        return 0.0, False
-    value = float(text.rstrip("f").replace("_", ""))
+        return 0.0, 0.0, False
+    digits = text.rstrip("f").replace("_", "")
+    value = float(digits)
     if value == float("inf"):
         diagnostics.add(errors.malformed_number(span, _cut(text), "the largest double is about 1.8e308"))
-    return value, bool(match[1])
+    return value, _single(digits, value), bool(match[1])
+
+
+def _single(digits: str, value: float) -> float:
+    """The binary32 number nearest to what is written. Its double lies nearest to the same one, unless that double is
+    half-way between two: then the digits decide."""
+    try:
+        (bits,) = struct.unpack("<I", struct.pack("<f", value))
+    except OverflowError:
+        return _of_bits(_LARGEST_SINGLE) if Fraction(digits) < _SINGLES_END else float("inf")
+    nearest = _of_bits(bits)
+    other = _of_bits(bits + 1 if nearest < value else bits - 1) if bits else 0.0
+    if nearest == value or value - nearest != other - value:
+        return nearest
+    written = Fraction(digits)
+    if written == value:
+        return nearest
+    return max(nearest, other) if written > value else min(nearest, other)
+
+
+def _of_bits(bits: int) -> float:
+    return float(struct.unpack("<f", struct.pack("<I", bits))[0])
 
 
 def char_value(file: SourceFile, token: Token, diagnostics: Diagnostics) -> int:

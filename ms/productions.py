@@ -360,8 +360,8 @@ class Productions:
 
     def floating(self, c: list[Any]) -> syntax.FloatingLiteral:
         span = self._span(c[0])
-        value, is_float = lexer.floating_value(c[0].text, span, self.diagnostics)
-        return syntax.FloatingLiteral(value, is_float, span)
+        value, single, is_float = lexer.floating_value(c[0].text, span, self.diagnostics)
+        return syntax.FloatingLiteral(value, single, is_float, span)
 
     def char(self, c: list[Any]) -> syntax.CharLiteral:
         return syntax.CharLiteral(lexer.char_value(self.file, c[0], self.diagnostics), self._span(c[0]))

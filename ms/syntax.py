@@ -78,7 +78,10 @@ class IntegerLiteral:
 
 @dataclass(frozen=True, slots=True)
 class FloatingLiteral:
+    """`single` is the binary32 number nearest to what is written, infinity beyond the largest; `is_float`: suffix f."""
+
     value: float
+    single: float
     is_float: bool
     span: Span
 

@@ -487,6 +487,28 @@ def test_floating_literals(text: str, expected: tuple[float, bool]) -> None:
     assert (found.value, found.is_float) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("0.1f", 0.10000000149011612),
+        ("7.038531e-26f", float.fromhex("0x1.5c87fap-84")),  # its double lies half-way, a little too low
+        ("9007199791611905.0", 9007200328482816.0),
+        ("9007199791611904.0", 9007199254740992.0),  # half-way: to even
+        ("9007200865353728.0", 9007201402224640.0),
+        ("1e-45", 2.0**-149),
+        ("7e-46", 0.0),
+        ("7.1e-46", 2.0**-149),
+        ("1e-60f", 0.0),
+        ("3.4028235677973367e38", float("inf")),
+        ("3.4028235677973365e38", 3.4028234663852886e38),
+    ],
+)
+def test_floats_are_rounded_once(text: str, nearest: float) -> None:
+    found = expression(text)
+    assert isinstance(found, syntax.FloatingLiteral)
+    assert found.single == nearest
+
+
 def test_points_between_numbers() -> None:
     assert written(value("0..64")) == "(0..64)"
     assert written(value("1.5..2.5")) == "(1.5..2.5)"

@@ -37,13 +37,14 @@ _WORDS = frozenset({INT, LONG, BOOL, CHAR}) | {STRING}
 
 @dataclass(slots=True)
 class Bindings:
-    """What the pattern words of the row mean here. `element` is "T", `vector` is "V"; `hint` is the type that is
-    expected of the whole call."""
+    """What the pattern words of the row mean here. `element` is "T", `vector` is "V", `number` the first "N"; `hint` is
+    the type that is expected of the whole call."""
 
     row: Builtin
     hint: Type | None
     element: Type | None = None
     vector: VectorType | None = None
+    number: Type | None = None
 
 
 def builtin_call(
@@ -159,7 +160,17 @@ def _row_call(
             checked.append(given)
     if is_wrong:
         return _known_result(row, tree)
+    if parameters and parameters[0][0] == "N" and expressions.is_flexible(arguments[0]):
+        _let_flow(body, arguments, checked)
     return _finish(body, tree, bindings, checked)
+
+
+def _let_flow(body: Body, arguments: list[syntax.Expression], checked: list[typed.Expression]) -> None:
+    """The type of the second operand flows into a literal that is the first, as with `+`."""
+    if len(arguments) == 2 and not expressions.is_flexible(arguments[1]):
+        again = expressions.value(body, arguments[0], checked[1].type)
+        if again is not None:
+            checked[0] = convert(again, promoted(again.type))
 
 
 def _known_result(row: Builtin, tree: syntax.CallOf) -> typed.Expression | None:
@@ -200,6 +211,8 @@ def _value(body: Body, tree: syntax.Expression, pattern: Pattern, bindings: Bind
             return expressions.value(body, tree, result_hint)
         case "S":
             return expressions.value(body, tree, STRING)
+        case "N":
+            return expressions.value(body, tree, bindings.number)
         case "F":
             return _less(body, tree, bindings)
         case str():
@@ -226,6 +239,7 @@ def _fit(body: Body, given: typed.Expression, pattern: Pattern, bindings: Bindin
             return coerce(body, given, STRING)
         case "N":
             if is_number(given.type):
+                bindings.number = bindings.number or promoted(given.type)
                 return convert(given, promoted(given.type))
             body.report(errors.builtin_not_applicable(given.span, name, given.type, "a number"))
             return None

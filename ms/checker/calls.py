@@ -12,7 +12,7 @@ from ms.checker.context import Body, CallSite
 from ms.checker.conversions import Wanted, coerce, convert
 from ms.checker.types import is_number
 from ms.scope import FunctionSymbol, nearest
-from ms.types import FLOAT, JobType, Type
+from ms.types import JobType, Type
 
 
 def call(body: Body, tree: syntax.CallOf, hint: Type | None) -> typed.Expression | None:
@@ -126,9 +126,6 @@ def _conversion(
     body: Body, tree: syntax.CallOf, target: Type, arguments: list[syntax.Expression]
 ) -> typed.Expression | None:
     name = tree.function.text
-    if target is FLOAT:
-        body.report_unbuilt("`float`", tree.function.span)
-        return None
     if len(arguments) != 1:
         body.report(errors.wrong_argument_count(tree.function.span, name, "1", len(arguments), None))
         return None

@@ -262,7 +262,7 @@ def _converted(operand: _Scalar, type: Type, span: Span) -> typed.Expression:
         if not (math.isfinite(value) and low <= math.trunc(value) < high):
             raise NotComputable(span, f"{value!r} is out of the range of {type}")
         return _number(math.trunc(value), type, span)
-    return _number(float(value) if type in FLOATS else value, type, span)
+    return _number(value, type, span)
 
 
 # Vectors and structs

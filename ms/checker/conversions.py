@@ -38,6 +38,8 @@ def wrapped(value: int, type: Type) -> int:
 
 def rounded(value: float, type: Type) -> float:
     """The nearest value of a floating-point type."""
+    if isinstance(value, int):
+        return _rounded_integer(value, type)
     if type is not FLOAT or value != value or value in (float("inf"), float("-inf")):
         return value
     try:
@@ -46,11 +48,20 @@ def rounded(value: float, type: Type) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
+def _rounded_integer(value: int, type: Type) -> float:
+    """The same for an integer. On its way to binary32 it must not be rounded twice: so that it fits a double, the bits
+    that are too many become one that says whether any of them was set."""
+    excess = value.bit_length() - 50
+    if type is FLOAT and excess > 0:
+        value = (value >> excess | bool(value & ((1 << excess) - 1))) << excess
+    return rounded(float(value), type)
+
+
 def fits(value: int, type: Type) -> bool:
     """Whether a literal means the same as a value of the type."""
     if type in FLOATS:
         try:
-            return rounded(float(value), type) == value
+            return rounded(value, type) == value
         except OverflowError:
             return False
     return type in _BITS and wrapped(value, type) == value
@@ -62,7 +73,7 @@ def convert(expression: typed.Expression, target: Type) -> typed.Expression:
         return expression
     if isinstance(expression, typed.IntLiteral):
         if target in FLOATS:
-            return typed.FloatLiteral(rounded(float(expression.value), target), target, expression.span)
+            return typed.FloatLiteral(rounded(expression.value, target), target, expression.span)
         return typed.IntLiteral(wrapped(expression.value, target), target, expression.span)
     if isinstance(expression, typed.FloatLiteral) and target in FLOATS:
         return typed.FloatLiteral(rounded(expression.value, target), target, expression.span)

@@ -8,6 +8,7 @@ it afterwards. Invariant: None means that an error was reported, so whoever gets
 
 from __future__ import annotations
 
+import math
 from typing import assert_never
 
 from ms import builtins, errors, syntax, typed
@@ -134,10 +135,12 @@ def integer_literal(tree: syntax.IntegerLiteral, hint: Type | None) -> typed.Exp
 
 
 def floating_literal(body: Body, tree: syntax.FloatingLiteral, hint: Type | None) -> typed.Expression | None:
-    if tree.is_float or hint is FLOAT:
-        body.report_unbuilt("`float`", tree.span)
+    if not tree.is_float and hint is not FLOAT:
+        return typed.FloatLiteral(tree.value, DOUBLE, tree.span)
+    if math.isinf(tree.single) and not math.isinf(tree.value):
+        body.report(errors.literal_does_not_fit(tree.span, tree.value, FLOAT, None, ""))
         return None
-    return typed.FloatLiteral(tree.value, DOUBLE, tree.span)
+    return typed.FloatLiteral(tree.single, FLOAT, tree.span)
 
 
 def negated_literal(tree: syntax.Prefix) -> syntax.IntegerLiteral | syntax.FloatingLiteral | None:
@@ -147,8 +150,8 @@ def negated_literal(tree: syntax.Prefix) -> syntax.IntegerLiteral | syntax.Float
     match tree.operand:
         case syntax.IntegerLiteral(value=number, is_long=is_long):
             return syntax.IntegerLiteral(wrapped(-number, LONG if is_long else INT), is_long, tree.span)
-        case syntax.FloatingLiteral(value=real, is_float=is_float):
-            return syntax.FloatingLiteral(-real, is_float, tree.span)
+        case syntax.FloatingLiteral(value=real, single=single, is_float=is_float):
+            return syntax.FloatingLiteral(-real, -single, is_float, tree.span)
         case _:
             return None
 
@@ -156,8 +159,10 @@ def negated_literal(tree: syntax.Prefix) -> syntax.IntegerLiteral | syntax.Float
 def is_flexible(tree: syntax.Expression) -> bool:
     """Whether the expression takes its type from where it stands, rather than having one of its own."""
     match tree:
-        case syntax.IntegerLiteral() | syntax.FloatingLiteral() | syntax.CharLiteral() | syntax.VectorOf():
+        case syntax.IntegerLiteral() | syntax.CharLiteral() | syntax.VectorOf():
             return True
+        case syntax.FloatingLiteral():
+            return not tree.is_float
         case syntax.Prefix():
             return tree.operator == "-" and is_flexible(tree.operand)
         case syntax.Choice():

@@ -11,7 +11,7 @@ from ms.checker import expressions
 from ms.checker.context import Body
 from ms.checker.conversions import coerce, convert
 from ms.checker.types import is_integer, is_number, is_ordered, promoted
-from ms.types import BOOL, CHAR, DOUBLE, FLOATS, INT, LONG, NUMBERS, STRING, JobType, Type, VectorType, common_type
+from ms.types import BOOL, CHAR, FLOATS, INT, LONG, NUMBERS, STRING, JobType, Type, VectorType, common_type
 
 _ARITHMETIC = frozenset({"+", "-", "*", "/"})
 _INTEGER = frozenset({"%", "&", "|", "^"})
@@ -106,7 +106,7 @@ def _operator_help(operator: str, left: Type, right: Type) -> tuple[str, ...]:
         return ("str(x) gives the text of a value",)
     if operator == "%" and all(is_number(type) for type in types):
         return ("fmod(x, y) is the remainder of doubles",)
-    if set(types) == {LONG, DOUBLE}:
+    if LONG in types and (left in FLOATS or right in FLOATS):
         return ("double(x) makes the nearest double of a long",)
     if left is BOOL and right is BOOL and operator in ("&", "|", "^"):
         return ({"&": "`&&` is the `and` of bools", "|": "`||` is the `or` of bools"}.get(operator, "use `!=`"),)

@@ -16,6 +16,7 @@ from ms.types import (
     BOOL,
     CHAR,
     DOUBLE,
+    FLOAT,
     INT,
     INTEGERS,
     JOB_STATE,
@@ -34,6 +35,7 @@ _NAMED: dict[str, Type] = {
     "int": INT,
     "long": LONG,
     "double": DOUBLE,
+    "float": FLOAT,
     "bool": BOOL,
     "char": CHAR,
     "string": STRING,
@@ -79,9 +81,6 @@ def _resolve_named(body: Body, name: str, span: Span) -> Type | None:
     type = _NAMED.get(name)
     if type is not None:
         return type
-    if name == "float":
-        body.report_unbuilt("`float`", span)
-        return None
     if name == "auto":
         body.report(errors.no_type(span, "this", "`auto` stands only for the type of a variable with an initialiser"))
         return None

@@ -142,6 +142,7 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("i ms_parse_int v"),
         _function("l ms_parse_long v"),
         _function("d ms_parse_double v"),
+        _function("f ms_parse_float v"),
         _function("b ms_parse_bool v"),
         _function("u8 ms_parse_char v"),
         # Text
@@ -164,6 +165,7 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("void ms_fail_index l l", _FAILS),
         _function("void ms_fail_division", _FAILS),
         _function("void ms_fail_convert d p", _FAILS),
+        _function("void ms_fail_convert_float f p", _FAILS),
         _function("void ms_fail_empty p", _FAILS),
         # Jobs
         _function("p ms_remote_new i l p"),

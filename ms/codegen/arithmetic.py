@@ -108,6 +108,7 @@ def convert(f: Frame, value: str, source: Type, target: Type) -> str:
 def _to_integer(f: Frame, value: str, source: Type, target: Type) -> str:
     """Truncates; fails when the value is NaN or its whole part does not fit."""
     w = f.w
+    single = value
     if source is FLOAT:
         value = w.value(f"fpext float {value} to double")
     low, above, high = _RANGES[target]
@@ -116,7 +117,8 @@ def _to_integer(f: Frame, value: str, source: Type, target: Type) -> str:
         fits_high = w.value(f"fcmp olt double {value}, {double_constant(high)}")
         fits = w.value(f"and i1 {fits_low}, {fits_high}")
         with f.failing(w.value(f"xor i1 {fits}, true")):
-            memory.call(w, "ms_fail_convert", [value, w.module.c_string(str(target))])
+            failing = "ms_fail_convert_float" if source is FLOAT else "ms_fail_convert"
+            memory.call(w, failing, [single, w.module.c_string(str(target))])
     return w.value(f"{'fptoui' if target is CHAR else 'fptosi'} double {value} to {layout.register_type(target)}")
 
 

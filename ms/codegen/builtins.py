@@ -15,7 +15,7 @@ from ms.codegen.frame import Frame
 from ms.codegen.memory import Operand, register, view
 from ms.diagnostics import InternalError
 from ms.typed import BuiltinCall
-from ms.types import BOOL, CHAR, DOUBLE, FLOATS, INT, LONG, STRING, VOID, Type, VectorType
+from ms.types import BOOL, CHAR, DOUBLE, FLOAT, FLOATS, INT, LONG, STRING, VOID, Type, VectorType
 
 Generator = Callable[[Frame, BuiltinCall, Sequence[Operand]], Operand]
 
@@ -134,6 +134,7 @@ _PARSERS = {
     INT: "ms_parse_int",
     LONG: "ms_parse_long",
     DOUBLE: "ms_parse_double",
+    FLOAT: "ms_parse_float",
     BOOL: "ms_parse_bool",
     CHAR: "ms_parse_char",
 }

@@ -174,15 +174,26 @@ void ms_fail_division(void)
     ms_fail_message("division by zero");
 }
 
-void ms_fail_convert(double value, const char *type)
+static _Noreturn void fail_convert(const char *digits, uint32_t digits_size, const char *type)
 {
     short_message message = {.size = 0};
-    char digits[MS_NUMBER_SIZE];
     add(&message, "cannot convert ");
-    add_bytes(&message, digits, ms_format_double(digits, value));
+    add_bytes(&message, digits, digits_size);
     add(&message, " to ");
     add(&message, type);
     fail_with(&message);
+}
+
+void ms_fail_convert(double value, const char *type)
+{
+    char digits[MS_NUMBER_SIZE];
+    fail_convert(digits, ms_format_double(digits, value), type);
+}
+
+void ms_fail_convert_float(float value, const char *type)
+{
+    char digits[MS_NUMBER_SIZE];
+    fail_convert(digits, ms_format_float(digits, value), type);
 }
 
 void ms_fail_empty(const char *function)

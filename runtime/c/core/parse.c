@@ -142,8 +142,8 @@ static bool take_decimal(span s, decimal *d)
     return s.at == s.end;
 }
 
-/* libc's reading of text that is known to be a decimal number. */
-static double read_slowly(span s)
+/* libc's reading of text that is known to be a decimal number. A float is not read as a double first: it would be rounded twice. */
+static double read_slowly(span s, bool is_float)
 {
     char buffer[128];
     uint64_t size = (uint64_t)(s.end - s.at);
@@ -151,7 +151,7 @@ static double read_slowly(span s)
     ms_task_check_stack();
     memcpy(copy, s.at, size);
     copy[size] = '\0';
-    double value = strtod(copy, NULL);
+    double value = is_float ? (double)strtof(copy, NULL) : strtod(copy, NULL);
     if (copy != buffer)
         ms_free(copy, size + 1);
     return value;
@@ -163,7 +163,7 @@ static bool is_word(span s, const char *word)
     return (size_t)(s.end - s.at) == size && memcmp(s.at, word, size) == 0;
 }
 
-static bool read_double(ms_vector text, double *value)
+static bool read_number(ms_vector text, bool is_float, double *value)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -178,10 +178,10 @@ static bool read_double(ms_vector text, double *value)
         *value = (double)NAN;
     else if (!take_decimal(s, &d))
         return false;
-    else if (d.is_exact && d.exponent >= -EXACT_POWER_MAX && d.exponent <= EXACT_POWER_MAX)
+    else if (!is_float && d.is_exact && d.exponent >= -EXACT_POWER_MAX && d.exponent <= EXACT_POWER_MAX)
         *value = d.exponent < 0 ? (double)d.mantissa / powers[-d.exponent] : (double)d.mantissa * powers[d.exponent];
     else
-        *value = read_slowly(s);
+        *value = read_slowly(s, is_float);
     if (is_negative)
         *value = -*value;
     return true;
@@ -190,9 +190,17 @@ static bool read_double(ms_vector text, double *value)
 double ms_parse_double(ms_vector s)
 {
     double value;
-    if (!read_double(s, &value))
+    if (!read_number(s, false, &value))
         ms_fail_parse(s, "double");
     return value;
+}
+
+float ms_parse_float(ms_vector s)
+{
+    double value;
+    if (!read_number(s, true, &value))
+        ms_fail_parse(s, "float");
+    return (float)value;
 }
 
 /* ---- Words of the command line ---- */

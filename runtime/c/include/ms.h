@@ -157,6 +157,7 @@ ms_vector ms_trim(ms_vector s);
 int32_t ms_parse_int(ms_vector s);
 int64_t ms_parse_long(ms_vector s);
 double ms_parse_double(ms_vector s);
+float ms_parse_float(ms_vector s); /* for arg() */
 bool ms_parse_bool(ms_vector s); /* for arg() */
 uint8_t ms_parse_char(ms_vector s); /* for arg(): exactly one byte */
 
@@ -188,6 +189,7 @@ _Noreturn void ms_fail(ms_vector message);
 _Noreturn void ms_fail_index(int64_t index, int64_t count); /* "index 5 out of range, the size is 3" */
 _Noreturn void ms_fail_division(void);                       /* "division by zero" */
 _Noreturn void ms_fail_convert(double value, const char *type); /* "cannot convert 1e+30 to int" */
+_Noreturn void ms_fail_convert_float(float value, const char *type);
 _Noreturn void ms_fail_empty(const char *function);          /* "pop of an empty vector" */
 
 /* ---- Jobs ---- */

@@ -49,6 +49,7 @@ static void parse_block(void)
     CHECK_INT(ms_parse_long(text_of("9223372036854775807")), INT64_MAX);
     CHECK_INT(ms_parse_long(text_of("-9223372036854775808")), INT64_MIN);
     CHECK(ms_parse_double(text_of(" 1.5e3 ")) == 1500 && ms_parse_double(text_of("-.5")) == -0.5);
+    CHECK(ms_parse_float(text_of(" 7.038531e-26")) == 7.038531e-26f && ms_parse_float(text_of("-0.1")) == -0.1f);
     CHECK(ms_parse_double(text_of("5.")) == 5 && isnan(ms_parse_double(text_of("nan"))));
     CHECK(ms_parse_double(text_of("-inf")) == -INFINITY && ms_parse_double(text_of("1e999")) == INFINITY);
     CHECK(ms_parse_bool(text_of("true")) && !ms_parse_bool(text_of("false")));
