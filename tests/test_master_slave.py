@@ -460,6 +460,20 @@ def test_a_slave_that_waits_for_its_master_can_be_stopped(world: World) -> None:
 # ---- Those who do not belong
 
 
+def test_a_master_that_closes_before_it_greets_is_tried_again(world: World) -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(world.path))
+    listener.listen()
+    slave = world.slave()
+    for _ in range(3):
+        connection, _ = listener.accept()
+        connection.close()
+    listener.close()
+    master = world.master("one", NOOP, 6)  # the socket's file is stale now
+    assert finish(master) == Ended(0, "result 6\n", "")
+    assert finish(slave) == Ended(0, "", "")
+
+
 def test_another_program(world: World) -> None:
     master = world.master("one", NOOP, 1)
     stranger = finish(world.slave(environment={"TEST_FINGERPRINT": "1"}))

@@ -20,6 +20,9 @@ from ms.codegen.memory import Operand, register, vector, view
 from ms.typed import Function, Passing, Variable, VariableKind
 from ms.types import VOID, JobType, MapType, Scalar, StructType, Type, VectorType
 
+COUNT = "i32 range(i32 0, -2147483648)"
+"""A count or a capacity as a parameter: never more than 2^31 - 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -67,9 +70,9 @@ def _parameter(shapes: Layout, variable: Variable, passing: Passing) -> list[str
         return [f"ptr noalias captures(none) dereferenceable({shapes.size(type)}) {name}"]
     match type:
         case VectorType() if passing is Passing.BORROWED:
-            return [f"ptr noalias readonly captures(none) {name}.data", f"i32 {name}.count"]
+            return [f"ptr noalias readonly captures(none) {name}.data", f"{COUNT} {name}.count"]
         case VectorType():
-            return [f"ptr noalias {name}.data", f"i32 {name}.count", f"i32 {name}.capacity"]
+            return [f"ptr noalias {name}.data", f"{COUNT} {name}.count", f"{COUNT} {name}.capacity"]
         case StructType():
             access = "" if is_taken(shapes, type, passing) else "readonly "
             return [f"ptr noalias {access}captures(none) dereferenceable({shapes.size(type)}) {name}"]

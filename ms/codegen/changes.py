@@ -33,7 +33,7 @@ from ms.typed import (
 )
 from ms.types import Type, VectorType
 
-_LEAVES = (str, int, float, bytes, bool, Span, Builtin, Variable, FunctionRef, Constant)
+_LEAVES = (Span, Builtin, Variable, FunctionRef, Constant)
 
 
 _NOT_TREES = frozenset({"span", "type", "operand_type", "builtin"})
@@ -48,15 +48,19 @@ def children(node: object) -> Iterator[object]:
         found = fields(node) if is_dataclass(node) and not isinstance(node, type) else ()
         names = _child_names[kind] = tuple(field.name for field in found if field.name not in _NOT_TREES)
     for name in names:
-        yield from _trees(getattr(node, name))
+        value = getattr(node, name)
+        if isinstance(value, tuple):
+            yield from _flattened(value)
+        elif hasattr(value, "__dataclass_fields__") and not isinstance(value, _LEAVES):
+            yield value
 
 
-def _trees(value: object) -> Iterator[object]:
-    if isinstance(value, tuple):
-        for item in value:
-            yield from _trees(item)
-    elif is_dataclass(value) and not isinstance(value, _LEAVES):
-        yield value
+def _flattened(items: tuple[object, ...]) -> Iterator[object]:
+    for item in items:
+        if isinstance(item, tuple):
+            yield from _flattened(item)
+        elif hasattr(item, "__dataclass_fields__") and not isinstance(item, _LEAVES):
+            yield item
 
 
 def walk(nodes: Iterable[object]) -> Iterator[object]:

@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from ms.codegen.abi import RUNTIME
 
 FUNCTION_ATTRIBUTES = 'nounwind "frame-pointer"="all" "disable-tail-calls"="true" "probe-stack"="inline-asm"'
-PLAIN, NOINLINE, NOMERGE, NOMERGE_NOINLINE = "#0", "#1", "#2", "#3"
+PLAIN, NOINLINE, NOMERGE, NOMERGE_NOINLINE, SMALL = "#0", "#1", "#2", "#3", "#4"
 _ATTRIBUTE_GROUPS = (
     f"attributes {PLAIN} = {{ {FUNCTION_ATTRIBUTES} }}",
     f"attributes {NOINLINE} = {{ noinline {FUNCTION_ATTRIBUTES} }}",
     f"attributes {NOMERGE} = {{ nomerge }}",
     f"attributes {NOMERGE_NOINLINE} = {{ nomerge noinline }}",
+    f"attributes {SMALL} = {{ noinline minsize optsize {FUNCTION_ATTRIBUTES} }}",
 )
 
 _ESCAPES = [f"\\{byte:02X}" if byte in b'"\\' or not 32 <= byte < 127 else chr(byte) for byte in range(256)]
@@ -58,6 +59,7 @@ class Module:
         self._named: list[str] = []
         self._tbaa: dict[str, str] = {}
         self.unlikely = self.metadata('!{!"branch_weights", i32 1, i32 2000}')
+        self.count_range = self.metadata("!{i32 0, i32 -2147483648}")
         self.likely = self.metadata('!{!"branch_weights", i32 2000, i32 1}')
 
     def rare_loop(self) -> str:

@@ -95,7 +95,8 @@ def _function(unit: Unit, function: Function, own_symbol: str, next_symbol: str)
     target = calls.signature(unit.shapes, function)
     if target.returns_struct:
         frame.result = "%result"
-    changed = changes.changed_variables([function.body])
+    has_struct = any(isinstance(type, StructType) for type in function.ref.parameter_types)
+    changed = changes.changed_variables([function.body]) if has_struct else set()
     for variable, passing in calls.passed(function):
         _parameter(frame, variable, passing, variable in changed)
     statements.block(frame, function.body)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ms.codegen import layout, memory
-from ms.codegen.emitter import NOINLINE, PLAIN, Module, Writer
+from ms.codegen.emitter import NOINLINE, PLAIN, SMALL, Module, Writer
 from ms.codegen.layout import Layout
 from ms.codegen.memory import Operand, Vector, View, register, vector, view
 from ms.diagnostics import InternalError
@@ -273,7 +273,7 @@ class Glue:
         memory.call(w, "ms_text_bytes", [text, w.module.bytes_constant(data), str(len(data))])
 
     def _text_struct(self, type: StructType) -> str:
-        with self.function("text", type, "void", "ptr %text, ptr %v", NOINLINE) as (name, w):
+        with self.function("text", type, "void", "ptr %text, ptr %v", SMALL) as (name, w):
             if w:
                 before = f"{type.name}{{"
                 for index, part in enumerate(self.shapes.structs[type.name].fields):
@@ -286,7 +286,7 @@ class Glue:
         return name
 
     def _text_vector(self, type: VectorType) -> str:
-        with self.function("text", type, "void", "ptr %text, ptr %data, i32 %count", NOINLINE) as (name, w):
+        with self.function("text", type, "void", "ptr %text, ptr %data, i32 %count", SMALL) as (name, w):
             if w:
                 self.text_bytes(w, "%text", b"[")
                 with w.counted(memory.wide(w, "%count")) as index:

@@ -85,7 +85,8 @@ def field(w: Writer, type: StructType, address: str, index: int) -> str:
 def _load_word(w: Writer, address: str, word: int) -> str:
     type, tbaa, at = _HEADER[word]
     place = offset(w, address, at)
-    return w.value(f"load {type}, ptr {place}, align {8 if at == 0 else 4}, !tbaa {w.module.tbaa(tbaa)}")
+    load = f"load {type}, ptr {place}, align {8 if at == 0 else 4}, !tbaa {w.module.tbaa(tbaa)}"
+    return w.value(load if word == 0 else f"{load}, !range {w.module.count_range}")
 
 
 def store_word(w: Writer, address: str, word: int, value: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ms.codegen import calls, layout, memory
 from ms.codegen.abi import Kind
-from ms.codegen.emitter import NOINLINE, NOMERGE_NOINLINE, Writer
+from ms.codegen.emitter import NOINLINE, NOMERGE_NOINLINE, PLAIN, SMALL, Writer
 from ms.codegen.glue import Glue
 from ms.codegen.memory import Operand, View, register, view
 from ms.diagnostics import InternalError
@@ -269,7 +269,7 @@ class Wire:
             if passing is Passing.BORROWED:
                 self.glue.drop(w, variable.type, place)
         w.ret("i1 true")
-        return self._finish_entry(w, function, "run", "ptr %reader, ptr %result")
+        return self._finish_entry(w, function, "run", "ptr %reader, ptr %result", PLAIN)
 
     def entry_describe(self, function: Function) -> str:
         """The job's `describe` entry."""
@@ -282,7 +282,7 @@ class Wire:
         for variable, place in zip(function.parameters, places, strict=True):
             self.glue.drop(w, variable.type, place)
         w.ret("i1 true")
-        return self._finish_entry(w, function, "describe", "ptr %reader, ptr %text")
+        return self._finish_entry(w, function, "describe", "ptr %reader, ptr %text", SMALL)
 
     def _decode_arguments(self, w: Writer, function: Function) -> list[str]:
         """Where each argument lies; the entry ends with false, and nothing left over, when they are not what
@@ -303,9 +303,10 @@ class Wire:
         w.label(good)
         return places
 
-    def _finish_entry(self, w: Writer, function: Function, sort: str, parameters: str) -> str:
+    @staticmethod
+    def _finish_entry(w: Writer, function: Function, sort: str, parameters: str, attributes: str) -> str:
         name = f'@"{sort}.{function.ref.name}"'
-        w.finish(f"internal zeroext i1 {name}({parameters})")
+        w.finish(f"internal zeroext i1 {name}({parameters})", attributes)
         return name
 
 

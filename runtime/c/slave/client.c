@@ -102,6 +102,7 @@ static bool try_all(client *c, bool *wrong)
         const ms_address *address = &c->options->addresses[i];
         c->descriptor = ms_socket_connect(address, c->options->insecure, 5000, &this_wrong, c->why);
         if (c->descriptor >= 0) {
+            *wrong = false;
             c->kind = address->kind;
             ms_address_format(address, c->master);
             return true;
