@@ -1,6 +1,7 @@
 """From a source file to two programs: the passes, in the order in which they run, and the cache of what they made.
 
-Each pass is a room of its own; here they only meet. Arguments and exit statuses are left to `cli.py`.
+Each pass is a room of its own; here they only meet. Arguments and exit statuses are left to `cli.py`. A program is
+named by its main file; the files that it imports are read here, each once.
 Invariants: nothing heavy (lark, llvmlite) is imported before a pass needs it, so that a program which is in the cache
 starts at once; what is in the cache was made from the same bytes, by the same compiler, with the same options.
 """
@@ -9,13 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ms import toolchain
+from ms import files, toolchain
 from ms.diagnostics import Diagnostic, Diagnostics, InternalError, Label, ProgramError, Severity
+from ms.files import Files, Unreadable
 from ms.source import SourceFile, Span
 from ms.toolchain import Archives, CacheEntry, Compiler, ToolchainError
 
@@ -68,31 +70,30 @@ class Programs:
 
 def read_source(path: str) -> SourceFile:
     try:
-        with open(path, "rb") as file:
-            return SourceFile(path, file.read())
-    except OSError as error:
-        raise ToolchainError(f"cannot read {path}: {error.strerror}") from error
+        return files.read_source(path)
+    except Unreadable as reason:
+        raise ToolchainError(f"cannot read {path}: {reason}") from reason
 
 
 # The passes
 
 
-def check(source: SourceFile, options: Options, diagnostics: Diagnostics) -> typed.Program:
+def check(sources: Files, options: Options, diagnostics: Diagnostics) -> typed.Program:
     """Everything that can be wrong with a program is found here."""
-    from ms import checker, parser
+    from ms import checker, modules
 
-    module = parser.parse(source, diagnostics)
-    program = checker.check(module, diagnostics)
+    surface = modules.read_program(sources, diagnostics)
+    program = checker.check_program(surface, diagnostics)
     if program is None or diagnostics.has_errors:
         raise ProgramError(diagnostics)
     return program
 
 
-def analyse(source: SourceFile, options: Options, diagnostics: Diagnostics) -> tuple[typed.Program, bytes]:
+def analyse(sources: Files, options: Options, diagnostics: Diagnostics) -> tuple[typed.Program, bytes]:
     """The program as the code generator wants it, and its fingerprint."""
     from ms import ownership, typed_text
 
-    program = check(source, options, diagnostics)
+    program = check(sources, options, diagnostics)
     fingerprint = typed_text.fingerprint(program)
     owned = ownership.own(program, diagnostics, options.warn_copies)
     return owned, fingerprint
@@ -128,7 +129,7 @@ def emit(source: SourceFile, kind: str, role_name: str, options: Options, diagno
     def run() -> str | bytes:
         from ms import codegen, typed_text
 
-        program, fingerprint = analyse(source, options, diagnostics)
+        program, fingerprint = analyse(Files(source), options, diagnostics)
         if kind == "typed":
             return typed_text.typed_text(program, spans=True)
         how_to_generate = options.for_codegen()
@@ -145,9 +146,9 @@ def emit(source: SourceFile, kind: str, role_name: str, options: Options, diagno
 def check_only(source: SourceFile, options: Options, diagnostics: Diagnostics) -> None:
     def run() -> None:
         if options.warn_copies:
-            analyse(source, options, diagnostics)
+            analyse(Files(source), options, diagnostics)
         else:
-            check(source, options, diagnostics)
+            check(Files(source), options, diagnostics)
 
     on_big_stack(run)
 
@@ -155,23 +156,25 @@ def check_only(source: SourceFile, options: Options, diagnostics: Diagnostics) -
 def build(source: SourceFile, options: Options, diagnostics: Diagnostics) -> Programs:
     """Both programs, in the cache: made now, or found there with what was said about them."""
     compiler = toolchain.find_compiler(options.target)
-    sources = toolchain.runtime_sources()
-    entry = toolchain.cache_directory() / "programs" / _key(source, options, compiler, sources)
+    runtime = toolchain.runtime_sources()
+    sources = Files(source)
+    named = {file.name: file for file in sources.all()}
+    entry = toolchain.cache_directory() / "programs" / _key(named.values(), options, compiler, runtime)
     programs = Programs(entry / "master", entry / "slave")
     if not os.environ.get("MS_NO_PROGRAM_CACHE") and _is_cached(entry):
-        _load_diagnostics(entry, source, diagnostics)
+        _load_diagnostics(entry, named, diagnostics)
         return programs
 
     def run(work: Path) -> None:
         from ms.codegen import Role
 
-        program, fingerprint = analyse(source, options, diagnostics)
-        archives = toolchain.runtime_archives(compiler, sources, options.sanitize)
+        program, fingerprint = analyse(sources, options, diagnostics)
+        archives = toolchain.runtime_archives(compiler, runtime, options.sanitize)
 
         def make(role: Role) -> None:
             make_program(program, fingerprint, role, options, compiler, archives, work)
 
-        _in_parallel(lambda: make(Role.SLAVE), lambda: make(Role.MASTER), source)
+        _in_parallel(lambda: make(Role.SLAVE), lambda: make(Role.MASTER), named)
         _save_diagnostics(work, diagnostics)
 
     with CacheEntry(entry) as work:
@@ -218,7 +221,9 @@ def on_big_stack(work: Callable[[], _T]) -> _T:
     return results[0]
 
 
-def _in_parallel(first: Callable[[], None], second: Callable[[], None], source: SourceFile) -> None:
+def _in_parallel(
+    first: Callable[[], None], second: Callable[[], None], named: Mapping[str, SourceFile]
+) -> None:
     """Runs both, the first in a process of its own: LLVM lets no two threads of one process work at once."""
     import pickle
 
@@ -247,17 +252,17 @@ def _in_parallel(first: Callable[[], None], second: Callable[[], None], source: 
     if kind == "toolchain":
         raise ToolchainError(text)
     if kind:
-        raise InternalError(text, Span(source, *place) if place else None)
+        raise InternalError(text, Span(named[place[0]], *place[1:]) if place else None)
 
 
-def _failure_of(work: Callable[[], None]) -> tuple[str, str, tuple[int, int] | None]:
+def _failure_of(work: Callable[[], None]) -> tuple[str, str, tuple[str, int, int] | None]:
     """What went wrong, in a form that goes through a pipe: its kind ("" for nothing), a text, a place."""
     try:
         work()
     except ToolchainError as error:
         return "toolchain", str(error), None
     except InternalError as error:
-        return "internal", str(error), (error.span.start, error.span.end) if error.span else None
+        return "internal", str(error), _place(error.span) if error.span else None
     except BaseException:
         import traceback
 
@@ -268,13 +273,16 @@ def _failure_of(work: Callable[[], None]) -> tuple[str, str, tuple[int, int] | N
 # The cache of programs
 
 
-def _key(source: SourceFile, options: Options, compiler: Compiler, sources: list[tuple[str, bytes]]) -> str:
+def _key(
+    sources: Iterable[SourceFile], options: Options, compiler: Compiler, runtime: list[tuple[str, bytes]]
+) -> str:
+    named = [(source.name, source.data) for source in sources]
     return toolchain.digest(
         [
-            source.name,
-            source.data,
+            str(len(named)),
+            *(part for source in named for part in source),
             repr(astuple(options)),
-            toolchain.archives_key(compiler, sources, options.sanitize),
+            toolchain.archives_key(compiler, runtime, options.sanitize),
             *_compiler_sources(),
             _processor() if options.cpu == "native" else "",
         ]
@@ -345,14 +353,19 @@ def _save_diagnostics(entry: Path, diagnostics: Diagnostics) -> None:
     import json
 
     items = [
-        [d.severity.value, d.code, d.message, d.span.start, d.span.end, d.label,
-         [[label.span.start, label.span.end, label.text] for label in d.secondary], list(d.help)]
+        [d.severity.value, d.code, d.message, _place(d.span), d.label,
+         [[_place(label.span), label.text] for label in d.secondary], list(d.help)]
         for d in diagnostics.items
     ]  # fmt: skip
     (entry / _DIAGNOSTICS).write_text(json.dumps(items))
 
 
-def _load_diagnostics(entry: Path, source: SourceFile, diagnostics: Diagnostics) -> None:
+def _place(span: Span) -> tuple[str, int, int]:
+    """A span without its file's bytes."""
+    return span.file.name, span.start, span.end
+
+
+def _load_diagnostics(entry: Path, named: Mapping[str, SourceFile], diagnostics: Diagnostics) -> None:
     """What was said when the program was made is said again."""
     try:
         text = (entry / _DIAGNOSTICS).read_text()
@@ -360,7 +373,9 @@ def _load_diagnostics(entry: Path, source: SourceFile, diagnostics: Diagnostics)
         return
     import json
 
-    for severity, code, message, start, end, label, secondary, hints in json.loads(text):
-        labels = tuple(Label(Span(source, low, high), words) for low, high, words in secondary)
-        span = Span(source, start, end)
-        diagnostics.add(Diagnostic(Severity(severity), code, message, span, label, labels, tuple(hints)))
+    def span(place: tuple[str, int, int]) -> Span:
+        return Span(named[place[0]], place[1], place[2])
+
+    for severity, code, message, place, label, secondary, hints in json.loads(text):
+        labels = tuple(Label(span(there), words) for there, words in secondary)
+        diagnostics.add(Diagnostic(Severity(severity), code, message, span(place), label, labels, tuple(hints)))

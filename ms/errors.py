@@ -68,10 +68,6 @@ def too_deep(span: Span, limit: int) -> Diagnostic:
     return _error("E0107", f"nested more than {limit} deep", span, "", "give the inner part a name of its own")
 
 
-def unreadable_file(span: Span, path: str, why: str) -> Diagnostic:
-    return _error("E0108", f"cannot read {path}: {why}", span)
-
-
 def reserved_word(span: Span, word: str) -> Diagnostic:
     return _error("E0109", f"`{word}` is a keyword and cannot be a name", span)
 
@@ -107,6 +103,13 @@ def _warning(
 
 def _suggestion(name: str | None) -> tuple[str, ...]:
     return () if name is None else (f"did you mean `{name}`?",)
+
+
+def _known_as(span: Span, near: str | None, elsewhere: Span | None) -> tuple[str, ...]:
+    """What to do about a name that is unknown at `span`: `elsewhere` another file declares it."""
+    if elsewhere is None or elsewhere.file is span.file:
+        return _suggestion(near)
+    return (f"it is declared in {elsewhere.file.name}, which this file does not import",)
 
 
 def _count(number: int, noun: str) -> str:
@@ -348,8 +351,8 @@ def not_ordered(span: Span, found: Type, *help: str) -> Diagnostic:
 # E03: names and declarations
 
 
-def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
-    return _report("E0301", f"unknown name `{name}`", span, "", (), _suggestion(near))
+def unknown_name(span: Span, name: str, near: str | None, elsewhere: Span | None = None) -> Diagnostic:
+    return _report("E0301", f"unknown name `{name}`", span, "", (), _known_as(span, near, elsewhere))
 
 
 def name_is_no_value(span: Span, name: str, what: str, declared: Span | None, *help: str) -> Diagnostic:
@@ -357,12 +360,12 @@ def name_is_no_value(span: Span, name: str, what: str, declared: Span | None, *h
     return _report("E0301", f"`{name}` is {what}, not a variable or a constant", span, "", _at(declared), help)
 
 
-def unknown_function(span: Span, name: str, near: str | None) -> Diagnostic:
-    return _report("E0302", f"unknown function `{name}`", span, "", (), _suggestion(near))
+def unknown_function(span: Span, name: str, near: str | None, elsewhere: Span | None = None) -> Diagnostic:
+    return _report("E0302", f"unknown function `{name}`", span, "", (), _known_as(span, near, elsewhere))
 
 
-def unknown_type(span: Span, name: str, near: str | None) -> Diagnostic:
-    return _report("E0303", f"unknown type `{name}`", span, "", (), _suggestion(near))
+def unknown_type(span: Span, name: str, near: str | None, elsewhere: Span | None = None) -> Diagnostic:
+    return _report("E0303", f"unknown type `{name}`", span, "", (), _known_as(span, near, elsewhere))
 
 
 def declared_twice(span: Span, name: str, first: Span) -> Diagnostic:
@@ -370,7 +373,8 @@ def declared_twice(span: Span, name: str, first: Span) -> Diagnostic:
 
 
 def name_taken(span: Span, name: str, first: Span) -> Diagnostic:
-    return _report("E0305", f"`{name}` is declared twice", span, "", _at(first, "first declared here"))
+    help = () if first.file is span.file else ("a name stands for one thing in all files of a program",)
+    return _report("E0305", f"`{name}` is declared twice", span, "", _at(first, "first declared here"), help)
 
 
 def duplicate_part(span: Span, what: str, name: str, first: Span) -> Diagnostic:
@@ -422,6 +426,14 @@ def handle_in(span: Span, what: str) -> Diagnostic:
 def void_variable(span: Span, what: str) -> Diagnostic:
     """`what`: "a variable", "a field", "a parameter", "an element"."""
     return _report("E0314", f"{what} cannot be void", span, "", (), ("void is only what a function gives back",))
+
+
+def cannot_import(span: Span, path: str, why: str) -> Diagnostic:
+    return _report("E0315", f"cannot import {path}: {why}", span)
+
+
+def imports_itself(span: Span) -> Diagnostic:
+    return _report("E0315", "a file cannot import itself", span, "this is the file it stands in")
 
 
 def not_computable(span: Span, why: str) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""Files to text, text to tokens, and literals to values.
+"""Text to tokens, and literals to values.
 
 One regular expression reads the whole file. Which words are terminals of the grammar is told by the parser, which has
 them from `grammar.lark`; order and sense of tokens are the parser's too.
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from ms import errors
-from ms.diagnostics import Diagnostics, ProgramError
+from ms.diagnostics import Diagnostics
 from ms.source import SourceFile, Span
 
 END = "$END"  # lark's name for the end of the text
@@ -50,7 +50,6 @@ _SIMPLE_ESCAPES = {
     b"n": b"\n", b"t": b"\t", b"r": b"\r", b"0": b"\0", b"\\": b"\\", b"'": b"'", b'"': b'"',
 }  # fmt: skip
 
-SOURCE_SIZE_MAX = 16 * 1024 * 1024
 _CURLY_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 INT_MAX = 2**31 - 1
@@ -58,24 +57,6 @@ LONG_MAX = 2**63 - 1
 _LARGEST_SINGLE = 0x7F7FFFFF
 _SINGLES_END = 2**128 - 2**103  # half-way from the largest binary32 number to the one that would follow
 _MINIMA = frozenset({f"{INT_MAX + 1}", f"{LONG_MAX + 1}", f"{LONG_MAX + 1}L"})
-
-
-def read_source(path: str) -> SourceFile:
-    """The file at `path`; a `ProgramError` says why it cannot be read."""
-    try:
-        with open(path, "rb") as stream:
-            data = stream.read(SOURCE_SIZE_MAX + 1)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, getattr(error, "strerror", None) or str(error)) from None
-    if len(data) > SOURCE_SIZE_MAX:
-        raise _unreadable(path, f"it is larger than {SOURCE_SIZE_MAX >> 20} MiB")
-    return SourceFile(path, data)
-
-
-def _unreadable(path: str, why: str) -> ProgramError:
-    diagnostics = Diagnostics()
-    diagnostics.add(errors.unreadable_file(Span(SourceFile(path, b""), 0, 0), path, why))
-    return ProgramError(diagnostics)
 
 
 class Token:

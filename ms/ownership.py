@@ -14,7 +14,7 @@ new value, made of static data; a variable that owns is named in the drops on ea
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ms.diagnostics import Diagnostics
@@ -68,7 +68,7 @@ def own(program: Program, diagnostics: Diagnostics | None = None, warn_copies: b
         if diagnostics is not None and warn_copies:
             for note in reversed(writer.values.notes):
                 diagnostics.add(note)
-    return Program(program.name, program.structs, program.constants, tuple(owned[:-1]), program.externs, owned[-1])
+    return replace(program, functions=tuple(owned[:-1]), master=owned[-1])
 
 
 def _find_passings(functions: tuple[Function, ...], livenesses: list[Liveness], owning: Owning) -> Passings:

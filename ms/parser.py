@@ -25,14 +25,14 @@ from lark.lexer import Lexer
 
 from ms import errors, lexer, syntax
 from ms.diagnostics import Diagnostic, Diagnostics
-from ms.lexer import END, Token, read_source
+from ms.lexer import END, Token
 from ms.productions import Chain, Productions
 from ms.source import SourceFile, Span
 
 if TYPE_CHECKING:
     from ms.recovery import Recovery
 
-__all__ = ["BRACKETS_DEEP_MAX", "TREE_DEEP_MAX", "Parse", "parse", "read_source"]
+__all__ = ["BRACKETS_DEEP_MAX", "TREE_DEEP_MAX", "Parse", "parse"]
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 BRACKETS_DEEP_MAX = 256  # of ( [ and { in each other

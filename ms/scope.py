@@ -8,12 +8,13 @@ that its uses are not errors too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeAlias, TypeVar
 
 from ms import syntax
-from ms.source import Span
+from ms.source import SourceFile, Span
 from ms.typed import Constant, FunctionRef, Struct, Variable
 
 
@@ -107,13 +108,46 @@ class ConstantSymbol:
         return self.declarator.name.span
 
 
+Symbol: TypeAlias = StructSymbol | FunctionSymbol | ConstantSymbol
+_S = TypeVar("_S", StructSymbol, FunctionSymbol, ConstantSymbol)
+
+
 @dataclass(slots=True)
 class Globals:
-    """What is declared at the top of the program."""
+    """What is declared at the top of the program's files. A name stands for one thing in the whole program; a file
+    sees its own names and those of the files that it imports."""
 
     structs: dict[str, StructSymbol] = field(default_factory=dict)
     functions: dict[str, FunctionSymbol] = field(default_factory=dict)
     constants: dict[str, ConstantSymbol] = field(default_factory=dict)
+    imports: Mapping[SourceFile, frozenset[SourceFile]] = field(default_factory=dict)
+
+    def sees(self, file: SourceFile, symbol: Symbol) -> bool:
+        declared = symbol.span.file
+        return declared is file or declared in self.imports.get(file, ())
+
+    def struct(self, name: str, at: Span) -> StructSymbol | None:
+        """What the name means at a place; None for nothing."""
+        return self._seen(self.structs, name, at)
+
+    def function(self, name: str, at: Span) -> FunctionSymbol | None:
+        return self._seen(self.functions, name, at)
+
+    def constant(self, name: str, at: Span) -> ConstantSymbol | None:
+        return self._seen(self.constants, name, at)
+
+    def _seen(self, table: Mapping[str, _S], name: str, at: Span) -> _S | None:
+        symbol = table.get(name)
+        return symbol if symbol is not None and self.sees(at.file, symbol) else None
+
+    def names(self, table: Mapping[str, _S], at: Span) -> list[str]:
+        """The names of a table that can be used at a place."""
+        return [name for name, symbol in table.items() if self.sees(at.file, symbol)]
+
+    def elsewhere(self, name: str) -> Span | None:
+        """Where any file of the program declares the name."""
+        symbol = self.functions.get(name) or self.constants.get(name) or self.structs.get(name)
+        return None if symbol is None else symbol.span
 
 
 def edit_distance(left: str, right: str, limit: int) -> int:

@@ -6,6 +6,7 @@ a name is a name, an operator its text. `parser.py` makes this tree, the checker
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -458,3 +459,13 @@ class Module:
     declarations: tuple[TopLevel, ...]
     skipped: tuple[Span, ...] = ()
     skipped_names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All files of a program, the main file last. `imports`: the files whose declarations each file sees besides its
+    own. What is unknown in a file of `incomplete` may stand in a file that could not be read."""
+
+    modules: tuple[Module, ...]
+    imports: Mapping[SourceFile, frozenset[SourceFile]]
+    incomplete: frozenset[SourceFile]

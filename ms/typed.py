@@ -42,7 +42,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from ms.builtins import Builtin
-from ms.source import Span
+from ms.source import SourceFile, Span
 from ms.types import Type
 
 # Declarations
@@ -128,7 +128,8 @@ class Function:
 class Program:
     """A whole program. `functions` holds every function that has a body, in declaration order, jobs included."""
 
-    name: str  # the source file's stem
+    name: str  # the main file's stem
+    file: SourceFile  # the main file: places are told relative to its directory
     structs: dict[str, Struct]  # also the built-in ones that the program uses
     constants: tuple[Constant, ...]
     functions: tuple[Function, ...]

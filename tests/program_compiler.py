@@ -1,4 +1,4 @@
-"""Compiles one program for `run_programs.py`, in this process, and gives its diagnostics as (line, code, message).
+"""Compiles one program for `run_programs.py`, in this process; its diagnostics are (file, line, code, message).
 
 What they should be is left to the caller; the command line is tested elsewhere. Always holds: the programs exist
 exactly when `status` is 0 and they were asked for.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,14 +31,20 @@ class Compiled:
     master: Path
     slave: Path
     status: int
-    diagnostics: tuple[tuple[int, str, str], ...]
+    diagnostics: tuple[tuple[str, int, str, str], ...]
     text: str
 
 
 def compile_program(
     path: Path, out: Path, *, sanitize: bool = False, for_valgrind: bool = False, check_only: bool = False
 ) -> Compiled:
-    """Valgrind has to see the C library's own allocator, and names to show."""
+    """Valgrind has to see the C library's own allocator, and names to show. The program is called as it is where it
+    lies."""
+    with chdir(path.parent):
+        return _compile(path, out, sanitize, for_valgrind, check_only)
+
+
+def _compile(path: Path, out: Path, sanitize: bool, for_valgrind: bool, check_only: bool) -> Compiled:
     source = SourceFile(path.name, path.read_bytes())
     options = driver.Options(sanitize=sanitize, dynamic=for_valgrind, debug=for_valgrind)
     diagnostics = Diagnostics()
@@ -56,7 +63,9 @@ def compile_program(
     except Exception:
         status, text = 70, "".join(traceback.format_exc().splitlines(keepends=True)[-6:])
     found = tuple(
-        (item.span.line, item.code, item.message) for item in diagnostics.items if item.severity is not Severity.NOTE
+        (item.span.file.name, item.span.line, item.code, item.message)
+        for item in diagnostics.items
+        if item.severity is not Severity.NOTE
     )
     master, slave = out.with_name(out.name + "-master"), out.with_name(out.name + "-slave")
     return Compiled(master, slave, status, found, text)

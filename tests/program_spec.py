@@ -6,6 +6,7 @@ Always holds: a program whose directives cannot be understood is a `SpecError`, 
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,13 +29,14 @@ class SpecError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A diagnostic that must come: any one of `codes` on `line` (0: anywhere in the file)."""
+    """A diagnostic that must come: any one of `codes` on `line` (0: anywhere) of a file, as the program calls it."""
 
+    file: str
     line: int
     codes: tuple[str, ...]
 
     def __str__(self) -> str:
-        place = f"line {self.line}" if self.line else "anywhere"
+        place = f"{self.file}:{self.line}" if self.line else f"anywhere in {self.file}"
         return f"{place}: {' or '.join(self.codes)}"
 
 
@@ -42,6 +44,7 @@ class Mark:
 class Trap:
     """The failure that must end the program: its innermost place (column 0: not said) and its message."""
 
+    file: str
     line: int
     column: int
     message: str
@@ -155,13 +158,13 @@ def _column(line: str, text: str) -> int:
     return len(source[: source.index(text)].encode("utf-8")) + 1
 
 
-def _read_mark(spec: Spec, number: int, line: str, body: str) -> None:
+def _read_mark(spec: Spec, file: str, number: int, line: str, body: str) -> None:
     trap = _TRAP.match(body)
     if trap is not None:
         if spec.trap is not None:
             raise SpecError("a program has one trap")
         column = _column(line, trap["at"]) if trap["at"] else 0
-        spec.trap = Trap(number, column, trap["message"].strip())
+        spec.trap = Trap(file, number, column, trap["message"].strip())
     elif body.startswith("story: "):
         spec.story.append(body.removeprefix("story: "))
     else:
@@ -171,7 +174,7 @@ def _read_mark(spec: Spec, number: int, line: str, body: str) -> None:
         for word in body.split():
             if not _CODE.match(word):
                 raise SpecError(f"line {number}: `{word}` is no code")
-            spec.marks.append(Mark(place, tuple(word.split("|"))))
+            spec.marks.append(Mark(file, place, tuple(word.split("|"))))
 
 
 def _read_section(text: str) -> bytes:
@@ -202,6 +205,26 @@ def _check(spec: Spec) -> None:
                 raise SpecError("there is no `//! E….`")
 
 
+def _read_marks(spec: Spec, file: str, text: str) -> None:
+    for number, line in enumerate(text.split("\n"), 1):
+        mark = _MARK.search(line)
+        if mark is not None:
+            _read_mark(spec, file, number, line, mark.group(1).strip())
+
+
+def _imported(directory: Path, text: str) -> list[str]:
+    """The helper files that a program imports, directly or not."""
+    found: list[str] = []
+    waiting = [("", text)]
+    for folder, content in waiting:
+        for path in re.findall(r'^import "([^"]+)"', content, re.MULTILINE):
+            name = os.path.normpath(os.path.join(folder, path))
+            if name.startswith("modules/") and name not in found and (directory / name).is_file():
+                found.append(name)
+                waiting.append((os.path.dirname(name), (directory / name).read_text()))
+    return found
+
+
 def read_spec(path: Path) -> Spec:
     kind = path.stem.partition("-")[0]
     if kind not in KINDS:
@@ -209,20 +232,22 @@ def read_spec(path: Path) -> Spec:
     spec = Spec(path, kind)
     # Bytes that are not UTF-8 are what some fail-programs are about.
     text = path.read_bytes().decode("utf-8", "surrogateescape")
-    for number, line in enumerate(text.split("\n"), 1):
+    for line in text.split("\n"):
         directive = _DIRECTIVE.match(line)
         if directive is not None:
             _apply(spec, directive.group(1), directive.group(2) or "")
-        mark = _MARK.search(line)
-        if mark is not None:
-            _read_mark(spec, number, line, mark.group(1).strip())
+    _read_marks(spec, path.name, text)
+    texts = [text]
+    for name in _imported(path.parent, text):
+        texts.append((path.parent / name).read_text())
+        _read_marks(spec, name, texts[-1])
     for section in _SECTION.finditer(text):
         content = _read_section(section.group(2))
         if section.group(1) == "output":
             spec.output = content
         else:
             spec.errors = content
-    spec.uses_slaves = re.search(r"\b(remote|slaves\(|slots\()", text) is not None
+    spec.uses_slaves = any(re.search(r"\b(remote|slaves\(|slots\()", part) for part in texts)
     _check(spec)
     return spec
 

@@ -106,8 +106,7 @@ class Slaves:
 
 
 def _clean(text: bytes, stem: str) -> bytes:
-    """What may differ from run to run is taken out: where the program lies, which slave, the master's own log lines."""
-    text = re.sub(rb"(?:[^\s:]*/)?(" + re.escape(stem.encode()) + rb"\.ms:)", rb"\1", text)
+    """What may differ from run to run is taken out: which slave it was, the master's own log lines."""
     text = re.sub(rb"\b(failed on slave) [^\s]+", rb"\1 SLAVE", text)
     return re.sub(rb"(?m)^" + re.escape(stem.encode()) + rb"-(?:master|slave): .*\n", b"", text)
 
@@ -247,12 +246,13 @@ def _check_trap(spec: Spec, outcome: Outcome, local: bool) -> Iterator[str]:
     assert spec.trap is not None
     trap = spec.trap
     message = trap.message.replace(" on slave SLAVE", "") if local else trap.message
-    place = rf"{re.escape(spec.path.name)}:{trap.line}:{trap.column or '[0-9]+'}"
+    place = rf"{re.escape(trap.file)}:{trap.line}:{trap.column or '[0-9]+'}"
     text = outcome.errors.decode("utf-8", "replace")
     first = rf"^{place}: error: {re.escape(message)}$"
     inner = rf"^  {place} in [A-Za-z_0-9]+: {re.escape(message)}$"
     if not re.search(f"{first}|{inner}", text, re.MULTILINE):
-        yield f"expected a failure at {trap.line}:{trap.column or '*'}: {message}\n--- got\n{_show(outcome.errors)}---"
+        where = f"{trap.file}:{trap.line}:{trap.column or '*'}"
+        yield f"expected a failure at {where}: {message}\n--- got\n{_show(outcome.errors)}---"
     if spec.story:
         story = "".join(f"{line}\n" for line in spec.story).replace("prog.ms:", f"{spec.path.name}:")
         if local:
@@ -266,14 +266,14 @@ def check_diagnostics(spec: Spec, compiled: Compiled) -> list[str]:
     complaints = []
     left = list(spec.marks)
 
-    def match(line: int, code: str) -> Mark | None:
-        places = (line, 0)
-        return next((mark for mark in left if mark.line in places and code in mark.codes), None)
+    def match(file: str, line: int, code: str) -> Mark | None:
+        there = (mark for mark in left if mark.file == file and mark.line in (line, 0))
+        return next((mark for mark in there if code in mark.codes), None)
 
-    for line, code, message in compiled.diagnostics:
-        mark = match(line, code)
+    for file, line, code, message in compiled.diagnostics:
+        mark = match(file, line, code)
         if mark is None:
-            complaints.append(f"line {line}: unexpected {code}: {message}")
+            complaints.append(f"{file}:{line}: unexpected {code}: {message}")
         else:
             left.remove(mark)
     complaints += [f"missing, {mark}" for mark in left]

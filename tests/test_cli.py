@@ -15,7 +15,8 @@ import pytest
 from ms import cli, driver
 from ms.cli import UsageError, main, parse_arguments
 from ms.diagnostics import InternalError
-from ms.source import SourceFile, Span
+from ms.files import Files
+from ms.source import Span
 
 GOOD = 'master { print("hello"); }\n'
 WRONG = 'master { vector<int> v; v :: "five"; print(v); }\n'
@@ -149,8 +150,8 @@ def test_source_that_cannot_be_read(here: Path, path: str, reason: str, capsys: 
 
 
 def test_bug_in_the_compiler(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(source: SourceFile, *rest: object) -> None:
-        raise InternalError("no such node", Span(source, 9, 12))
+    def fail(sources: Files, *rest: object) -> None:
+        raise InternalError("no such node", Span(sources.main, 9, 12))
 
     monkeypatch.delenv("MS_TRACEBACK", raising=False)
     monkeypatch.setattr(driver, "check", fail)

@@ -1,9 +1,10 @@
 """Every block of code in the documents is true: it compiles, and prints what the page says.
 
 A block that begins with ```ms is a whole program; `ms body` stands in a master block; `ms fails E0205` must not
-compile, for that reason and no other; `ms traps` ends with exit status 1 and its output is what it writes to standard
-error. A block ```output behind it is what it prints. In a ```console block each line with `$` is run at the top of the
-checkout; where no output is shown the command must only succeed.
+compile, for that reason and no other; `ms file NAME` is a file that the next program of the page imports; `ms traps`
+ends with exit status 1 and its output is what it writes to standard error. A block ```output behind it is what it
+prints. In a ```console block each line with `$` is run at the top of the checkout; where no output is shown the command
+must only succeed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ class Block:
     words: tuple[str, ...]
     text: str
     output: str | None
+    files: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -40,6 +42,7 @@ class Block:
 def blocks_of(page: Path) -> list[Block]:
     """The fenced blocks of a page; an ```output block belongs to the one before it."""
     found: list[Block] = []
+    files: list[tuple[str, str]] = []
     lines = page.read_text().splitlines()
     number = 0
     while number < len(lines):
@@ -54,9 +57,12 @@ def blocks_of(page: Path) -> list[Block]:
         number += 1
         if fence[1] == "output":
             last = found.pop()
-            found.append(Block(last.page, last.line, last.language, last.words, last.text, text))
+            found.append(replace(last, output=text))
+        elif fence[2].startswith("file "):
+            files.append((fence[2].removeprefix("file "), text))
         else:
-            found.append(Block(page.name, first, fence[1], tuple(fence[2].split()), text, None))
+            found.append(Block(page.name, first, fence[1], tuple(fence[2].split()), text, None, tuple(files)))
+            files.clear()
     return found
 
 
@@ -82,6 +88,8 @@ def test_there_are_programs() -> None:
 def test_program(block: Block, tmp_path: Path) -> None:
     text = f"master {{\n{block.text}}}\n" if block.words == ("body",) else block.text
     (tmp_path / "prog.ms").write_text(text)
+    for name, content in block.files:
+        (tmp_path / name).write_text(content)
     if block.words[:1] == ("fails",):
         checked = msc("check", "--json", "prog.ms", cwd=tmp_path)
         assert checked.returncode == 1

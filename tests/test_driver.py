@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from ms import driver, toolchain
 from ms.diagnostics import Diagnostics, InternalError, ProgramError
 from ms.driver import Options, Programs
+from ms.files import Files
 from ms.source import SourceFile, Span
 from ms.toolchain import ToolchainError
 
@@ -214,3 +216,83 @@ def test_other_machine(programs_cache: Path) -> None:
     if emulator:
         done = subprocess.run([emulator, programs.master, "--local"], capture_output=True, text=True, check=True)
         assert done.stdout == "hello 2\n"
+
+
+# Imports
+
+
+@pytest.fixture
+def three_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """prog.ms imports a.ms, which imports lib/b.ms."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "prog.ms").write_text('import "a.ms";\nmaster { print(name()); }\n')
+    (tmp_path / "a.ms").write_text('import "lib/b.ms";\nstring name() { return B; }\n')
+    (tmp_path / "lib" / "b.ms").write_text('const string B = "old";\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def build_file(name: str = "prog.ms") -> tuple[Programs, Diagnostics]:
+    diagnostics = Diagnostics()
+    return driver.build(driver.read_source(name), Options(), diagnostics), diagnostics
+
+
+def test_changes_of_imported_files_are_noticed(
+    programs_cache: Path, three_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = build_file()
+    assert output_of(first) == "old\n"
+    (three_files / "lib" / "b.ms").write_text('const string B = "new";\n')
+    second, _ = build_file()
+    assert output_of(second) == "new\n"
+    monkeypatch.setattr(driver, "analyse", None)  # whoever calls it now fails
+    assert build_file()[0] == second
+    (three_files / "lib" / "b.ms").write_text('const string B = "old";\n')
+    assert build_file()[0] == first
+
+
+def test_an_imported_file_that_is_gone_is_missed(programs_cache: Path, three_files: Path) -> None:
+    build_file()
+    (three_files / "lib" / "b.ms").unlink()
+    with pytest.raises(ProgramError) as caught:
+        build_file()
+    assert [(item.code, str(item.span)) for item in caught.value.diagnostics.items] == [("E0315", "a.ms:1:8")]
+
+
+def test_warnings_of_imported_files_are_said_again(programs_cache: Path, three_files: Path) -> None:
+    (three_files / "lib" / "b.ms").write_text('const string B = "old";\nvoid f() { int unused; }\n')
+    told = [[(i.code, i.message, str(i.span)) for i in build_file()[1].items] for _ in range(2)]
+    assert told == [[("W0101", "`unused` is never read", "lib/b.ms:2:16")]] * 2
+
+
+def test_a_bug_of_ours_keeps_its_file(
+    programs_cache: Path, three_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(program: object, fingerprint: bytes, role: object, *rest: object) -> None:
+        if getattr(role, "value", "") == "slave":
+            raise InternalError("no such node", program.constants[0].span)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(driver, "make_program", fail)
+    with pytest.raises(InternalError) as caught:
+        build_file()
+    assert str(caught.value.span) == "lib/b.ms:1:14"
+
+
+def test_debuggers_find_every_file(programs_cache: Path, three_files: Path) -> None:
+    (three_files / "a.ms").write_text('import "lib/b.ms";\nstring name() { return B + twice(B); }\n')
+    (three_files / "lib" / "b.ms").write_text('const string B = "b";\nstring twice(string s) { return s + s; }\n')
+    diagnostics = Diagnostics()
+    programs = driver.build(driver.read_source("prog.ms"), Options(debug=True, level=0), diagnostics)
+    listed = subprocess.run(
+        ["readelf", "--debug-dump=rawline", programs.master], capture_output=True, text=True, check=True
+    ).stdout
+    for name in ("prog.ms", "a.ms", "b.ms"):
+        assert re.search(rf"\s{name}$", listed, re.MULTILINE), name
+
+
+def test_jobs_are_numbered_imports_first(three_files: Path) -> None:
+    (three_files / "prog.ms").write_text('job int p() { return 1; } import "a.ms"; master { } job void q() { }')
+    (three_files / "a.ms").write_text('job int a() { return 1; }\nimport "lib/b.ms";\nimport "prog.ms";\n')
+    (three_files / "lib" / "b.ms").write_text("job int b() { return 1; }\n")
+    program = driver.check(Files(driver.read_source("prog.ms")), Options(), Diagnostics())
+    assert [(each.ref.name, each.ref.ordinal) for each in program.functions] == [("b", 1), ("a", 2), ("p", 3), ("q", 4)]

@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ms.diagnostics import ProgramError
-from ms.lexer import SOURCE_SIZE_MAX
-from ms.parser import read_source
+from ms.files import SOURCE_SIZE_MAX, Files, Unreadable, read_source
 from ms.source import SourceFile, Span
 
 
@@ -48,15 +46,10 @@ def test_spans() -> None:
 
 
 def why(path: str | Path) -> str:
-    """Why a file cannot be read: the one message of the error."""
-    with pytest.raises(ProgramError) as caught:
+    """Why a file cannot be read."""
+    with pytest.raises(Unreadable) as caught:
         read_source(str(path))
-    (item,) = caught.value.diagnostics.items
-    assert item.code == "E0108"
-    assert item.span.file.name == str(path)
-    prefix = f"cannot read {path}: "
-    assert item.message.startswith(prefix)
-    return item.message.removeprefix(prefix)
+    return str(caught.value)
 
 
 def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
@@ -92,3 +85,54 @@ def test_files_have_a_largest_size(tmp_path: Path) -> None:
     with path.open("ab") as stream:
         stream.write(b"x")
     assert why(path) == "it is larger than 16 MiB"
+
+
+def test_imports_are_found_beside_the_importer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lib").mkdir()
+    for name in ("prog.ms", "lib/a.ms", "lib/b.ms"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "lib" / "link.ms").symlink_to("b.ms")
+    main = read_source("prog.ms")
+    files = Files(main)
+    a = files.imported(main, b"lib/a.ms")
+    assert a.name == "lib/a.ms"
+    assert files.imported(a, b"b.ms").name == "lib/b.ms"
+    assert files.imported(a, b"../prog.ms") is main
+    assert files.imported(main, b"lib/../lib/./a.ms") is a, "one file, whatever names lead to it"
+    assert files.imported(main, b"lib/link.ms") is files.imported(a, b"b.ms")
+    assert files.imported(main, os.fsencode(tmp_path / "lib" / "a.ms")) is a
+
+
+def test_what_cannot_be_imported(tmp_path: Path) -> None:
+    main = SourceFile(str(tmp_path / "prog.ms"), b"")
+    os.mkfifo(tmp_path / "pipe.ms")
+
+    def why_not(path: bytes) -> str:
+        with pytest.raises(Unreadable) as caught:
+            Files(main).imported(main, path)
+        return str(caught.value)
+
+    assert why_not(b"none.ms") == "No such file or directory"
+    assert why_not(b"prog.ms/a.ms") == "No such file or directory"
+    assert why_not(b".") == "it is a directory"
+    assert why_not(b"pipe.ms") == "it is not a regular file"
+    assert why_not(b"") == "the name is empty"
+    assert why_not(b"a\\x41.ms") == "the name of a file has no escapes"
+    assert why_not(b"a\0b") == "embedded null byte"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('import "a.ms"; import /* "no.ms" */ // import "no.ms"\n"b.ms"; f("no.ms");', ["a.ms", "b.ms"]),
+        ("const char Q = '\"'; import \"a.ms\";", ["a.ms"]),
+        ('// import "a.ms";\n/* import "b.ms"; */ string s = "import"; t("a.ms");', []),
+        ('reimport "a.ms"; "x\\" import "; f("b.ms");', []),
+    ],
+)
+def test_imports_are_found_without_a_parse(tmp_path: Path, text: str, names: list[str]) -> None:
+    for name in ("a.ms", "b.ms", "no.ms"):
+        (tmp_path / name).write_text('import "prog.ms";')
+    files = Files(SourceFile(str(tmp_path / "prog.ms"), text.encode()))
+    assert [os.path.basename(file.name) for file in files.all()] == ["prog.ms", *names]

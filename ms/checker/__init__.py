@@ -12,18 +12,24 @@ from contextlib import suppress
 
 from ms import syntax, typed
 from ms.checker.context import Checker, TooManyErrors
-from ms.checker.declarations import check_module
+from ms.checker.declarations import check_modules
 from ms.diagnostics import Diagnostics
 
 
 def check(module: syntax.Module, diagnostics: Diagnostics) -> typed.Program | None:
-    """The checked program, None when the diagnostics have errors. Messages come in the order of the source."""
-    before = len(diagnostics.items)
-    checker = Checker(diagnostics, skipped=module.skipped, skipped_names=module.skipped_names)
-    program: typed.Program | None = None
+    """A program of one file."""
+    return check_program(syntax.Program((module,), {}, frozenset()), diagnostics)
+
+
+def check_program(program: syntax.Program, diagnostics: Diagnostics) -> typed.Program | None:
+    """The checked program, None when the diagnostics have errors. Messages come in the order of the source, file by
+    file."""
+    skipped = tuple(span for module in program.modules for span in module.skipped)
+    skipped_names = frozenset(name for module in program.modules for name in module.skipped_names)
+    checker = Checker(diagnostics, incomplete=program.incomplete, skipped=skipped, skipped_names=skipped_names)
+    checked: typed.Program | None = None
     with suppress(TooManyErrors):
-        program = check_module(checker, module)
-    found = diagnostics.items[before:]
-    found.sort(key=lambda item: (item.span.file.name, item.span.start))
-    diagnostics.items[before:] = found
-    return None if diagnostics.has_errors else program
+        checked = check_modules(checker, program)
+    order = {module.file: index for index, module in enumerate(program.modules)}
+    diagnostics.items.sort(key=lambda item: (order[item.span.file], item.span.start))
+    return None if diagnostics.has_errors else checked

@@ -306,7 +306,7 @@ def _less(body: Body, tree: syntax.Expression, bindings: Bindings) -> typed.Expr
     if element is None:
         return None
     name = tree.name.text if isinstance(tree, syntax.NameUse) else ""
-    symbol = body.checker.globals.functions.get(name)
+    symbol = body.checker.globals.function(name, tree.span)
     if symbol is None or not isinstance(tree, syntax.NameUse):
         if expressions.expression(body, tree) is not None:
             body.report(errors.wrong_less(tree.span, "less", element, None))

@@ -17,7 +17,7 @@ from ms.types import JobType, Type
 
 def call(body: Body, tree: syntax.CallOf, hint: Type | None) -> typed.Expression | None:
     name = tree.function.text
-    symbol = body.checker.globals.functions.get(name)
+    symbol = body.checker.globals.function(name, tree.function.span)
     arguments = plain_arguments(body, tree)
     if arguments is None:
         return None
@@ -53,16 +53,14 @@ def report_unknown_function(body: Body, name: syntax.Name) -> None:
     if local is not None:
         local.is_read = True
         body.report_unknown(text, errors.not_a_function(name.span, text, "a variable", local.span))
-    elif text in symbols.constants:
-        declared = symbols.constants[text].span
-        body.report_unknown(text, errors.not_a_function(name.span, text, "a constant", declared))
-    elif text in symbols.structs:
-        declared = symbols.structs[text].span
+    elif constant := symbols.constant(text, name.span):
+        body.report_unknown(text, errors.not_a_function(name.span, text, "a constant", constant.span))
+    elif struct := symbols.struct(text, name.span):
         help = f"a value of it is written {text}{{field: value}}"
-        body.report_unknown(text, errors.not_a_function(name.span, text, "a struct", declared, help))
+        body.report_unknown(text, errors.not_a_function(name.span, text, "a struct", struct.span, help))
     else:
-        near = nearest(text, [*symbols.functions, *builtins.BUILTINS])
-        body.report_unknown(text, errors.unknown_function(name.span, text, near))
+        near = nearest(text, [*symbols.names(symbols.functions, name.span), *builtins.BUILTINS])
+        body.report_unknown(text, errors.unknown_function(name.span, text, near, symbols.elsewhere(text)))
 
 
 # The program's own functions

@@ -16,7 +16,7 @@ from typing import TypeVar
 from ms import errors
 from ms.diagnostics import Diagnostic, Diagnostics, Severity
 from ms.scope import Globals, Local, Scope
-from ms.source import Span
+from ms.source import SourceFile, Span
 from ms.typed import FunctionRef, Struct, Variable, VariableKind
 from ms.types import JobType, Type, VectorType
 
@@ -31,23 +31,24 @@ class TooManyErrors(Exception):
 
 @dataclass(slots=True, eq=False)
 class Checker:
-    """The state of one check of a whole program. `silences_unknown`: names may come from somewhere that is not read."""
+    """The state of one check of a whole program. `incomplete`: the files that may use names from what is not read."""
 
     diagnostics: Diagnostics
     globals: Globals = field(default_factory=Globals)
     structs: dict[str, Struct] = field(default_factory=dict)
-    silences_unknown: bool = False
+    incomplete: frozenset[SourceFile] = frozenset()
     skipped: tuple[Span, ...] = ()  # what the parser left out or made up: see `syntax.Module`
     skipped_names: frozenset[str] = frozenset()
     error_count: int = 0
-    _damaged_lines: frozenset[int] = frozenset()
+    _damaged_lines: frozenset[tuple[SourceFile, int]] = frozenset()
 
     def __post_init__(self) -> None:
-        self._damaged_lines = frozenset(each.line for each in self.skipped)
+        self._damaged_lines = frozenset((each.file, each.line) for each in self.skipped)
         self.error_count = sum(item.severity is Severity.ERROR for item in self.diagnostics.items)
 
     def report(self, diagnostic: Diagnostic) -> None:
-        if self.skipped and (diagnostic.severity is not Severity.ERROR or diagnostic.span.line in self._damaged_lines):
+        line = (diagnostic.span.file, diagnostic.span.line)
+        if self.skipped and (diagnostic.severity is not Severity.ERROR or line in self._damaged_lines):
             return  # it may follow from the text that the parser skipped
         self.diagnostics.add(diagnostic)
         if diagnostic.severity is Severity.ERROR:
@@ -99,7 +100,8 @@ class Body:
     def report_unknown(self, name: str, diagnostic: Diagnostic) -> None:
         """An error about a name that is not known: once in each function."""
         self.has_errors = True
-        if name in self.unknown or self.checker.silences_unknown or name in self.checker.skipped_names:
+        checker = self.checker
+        if name in self.unknown or name in checker.skipped_names or diagnostic.span.file in checker.incomplete:
             return
         self.unknown.add(name)
         self.report(diagnostic)

@@ -14,21 +14,25 @@ from ms.checker.context import Body, Checker
 from ms.checker.flow import check_flow
 from ms.checker.types import contains_job, resolve, resolve_result
 from ms.scope import ConstantSymbol, FunctionSymbol, StructSymbol
-from ms.source import Span
+from ms.source import SourceFile, Span
 from ms.typed import VariableKind
 from ms.types import VOID, StructType, Type
 
 
-def check_module(checker: Checker, module: syntax.Module) -> typed.Program:
-    masters = _collect(checker, module)
+def check_modules(checker: Checker, program: syntax.Program) -> typed.Program:
+    """The modules of a program, in order."""
+    checker.globals.imports = program.imports
+    masters = [master for module in program.modules for master in _collect(checker, module)]
+    main = program.modules[-1].file
     _check_structs(checker)
     heads = _check_heads(checker)
     computed = [constants.constant_of(checker, symbol) for symbol in checker.globals.constants.values()]
     functions = [_function(symbol, declaration, body) for symbol, declaration, body in heads]
-    master = _masters(checker, module, masters)
+    master = _masters(checker, main, masters)
     jobs.check_reach([body for _, _, body in heads])
     return typed.Program(
-        PurePath(module.file.name).stem,
+        PurePath(main.name).stem,
+        main,
         checker.structs,
         tuple(constant for constant in computed if constant is not None),
         tuple(function for function in functions if function is not None),
@@ -67,8 +71,7 @@ def _collect(checker: Checker, module: syntax.Module) -> list[syntax.MasterDecla
                 if _is_free(checker, name):
                     symbols.functions[name.text] = FunctionSymbol(name.span, None)
             case syntax.Import():
-                unbuilt.report_unbuilt("`import`", declaration.span)
-                checker.silences_unknown = True
+                pass
     return masters
 
 
@@ -206,11 +209,11 @@ def _function(symbol: FunctionSymbol, declaration: syntax.FunctionDeclaration, b
 # The master block
 
 
-def _masters(checker: Checker, module: syntax.Module, masters: list[syntax.MasterDeclaration]) -> typed.Function:
+def _masters(checker: Checker, main: SourceFile, masters: list[syntax.MasterDeclaration]) -> typed.Function:
     if not masters:
-        end = len(module.file.data)
-        span = Span(module.file, end, end)
-        if not module.skipped:  # it may be what the parser could not read
+        end = len(main.data)
+        span = Span(main, end, end)
+        if not checker.skipped:  # it may be what the parser could not read
             checker.report(errors.no_master(span))
         ref = typed.FunctionRef("master", (), (), VOID, False, False, 0, span)
         return typed.Function(ref, (), typed.Block((), span))

@@ -195,7 +195,7 @@ def name_use(body: Body, tree: syntax.NameUse) -> typed.Expression | None:
     if local is not None:
         local.is_read = True
         return local_use(body, local, tree.span)
-    symbol = body.checker.globals.constants.get(name)
+    symbol = body.checker.globals.constant(name, tree.span)
     if symbol is not None:
         constant = constants.constant_of(body.checker, symbol)
         if constant is None:
@@ -218,16 +218,16 @@ def local_use(body: Body, local: Local, span: Span) -> typed.Expression | None:
 
 def _report_unknown(body: Body, name: str, span: Span) -> None:
     symbols = body.checker.globals
-    if name in symbols.functions:
+    if function := symbols.function(name, span):
         help = f"call it: {name}(…)"
-        diagnostic = errors.name_is_no_value(span, name, "a function", symbols.functions[name].span, help)
-    elif name in symbols.structs:
-        diagnostic = errors.name_is_no_value(span, name, "a struct", symbols.structs[name].span)
+        diagnostic = errors.name_is_no_value(span, name, "a function", function.span, help)
+    elif struct := symbols.struct(name, span):
+        diagnostic = errors.name_is_no_value(span, name, "a struct", struct.span)
     elif name in builtins.BUILTINS:
         diagnostic = errors.name_is_no_value(span, name, "a built-in function", None, f"call it: {name}(…)")
     else:
-        candidates = [*body.scope.visible(), *symbols.constants, *builtins.CONSTANTS]
-        diagnostic = errors.unknown_name(span, name, nearest(name, candidates))
+        candidates = [*body.scope.visible(), *symbols.names(symbols.constants, span), *builtins.CONSTANTS]
+        diagnostic = errors.unknown_name(span, name, nearest(name, candidates), symbols.elsewhere(name))
     body.report_unknown(name, diagnostic)
 
 
@@ -261,7 +261,8 @@ def _root(tree: syntax.Expression) -> syntax.Expression:
 
 def _is_builtin_constant(body: Body, tree: syntax.NameUse) -> bool:
     name = tree.name.text
-    return name in builtins.CONSTANTS and body.scope.find(name) is None and name not in body.checker.globals.constants
+    is_own = body.scope.find(name) is not None or body.checker.globals.constant(name, tree.span) is not None
+    return name in builtins.CONSTANTS and not is_own
 
 
 def _spine(body: Body, tree: syntax.Expression) -> typed.Expression | None:
@@ -425,10 +426,12 @@ def _elements(body: Body, tree: syntax.VectorOf) -> tuple[list[typed.Expression 
 
 def struct_of(body: Body, tree: syntax.StructOf) -> typed.Expression | None:
     name = tree.name.text
-    symbol = body.checker.globals.structs.get(name)
+    symbols = body.checker.globals
+    symbol = symbols.struct(name, tree.name.span)
     if symbol is None:
-        near = nearest(name, body.checker.globals.structs)
-        body.report_unknown(name, errors.unknown_type(tree.name.span, name, near))
+        span = tree.name.span
+        near = nearest(name, symbols.names(symbols.structs, span))
+        body.report_unknown(name, errors.unknown_type(span, name, near, symbols.elsewhere(name)))
         for _, part in tree.fields:
             value(body, part)
         return None

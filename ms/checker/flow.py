@@ -31,7 +31,10 @@ _STOPS = Flow(False)
 def check_flow(body: Body, block: typed.Block) -> None:
     ref = body.ref
     flow = _block(body, block)
-    is_damaged = any(block.span.start <= each.start <= block.span.end for each in body.checker.skipped)
+    whole = block.span
+    is_damaged = any(
+        each.file is whole.file and whole.start <= each.start <= whole.end for each in body.checker.skipped
+    )
     if flow.ends and ref is not None and ref.result is not VOID and not is_damaged:
         body.report(errors.missing_return(ref.span, ref.name, ref.result))
 

@@ -25,7 +25,7 @@ def remote_of(body: Body, tree: syntax.RemoteOf) -> typed.Expression | None:
         return None
     name = call.function.text
     body.remotes.append(CallSite(name, tree.span))
-    symbol = body.checker.globals.functions.get(name)
+    symbol = body.checker.globals.function(name, call.function.span)
     if symbol is None:
         _report_not_a_function(body, call)
         return None

@@ -280,7 +280,9 @@ def _warn_not_in_place(body: Body, call: typed.BuiltinCall) -> None:
 
 def _never(body: Body, tree: syntax.Expression) -> typed.Expression | None:
     """A wrong call of `fail` or `exit` does not return either."""
-    if not isinstance(tree, syntax.CallOf) or tree.function.text in body.checker.globals.functions:
+    if not isinstance(tree, syntax.CallOf):
+        return None
+    if body.checker.globals.function(tree.function.text, tree.function.span) is not None:
         return None
     for row in builtins.BUILTINS.get(tree.function.text, ()):
         if not row.returns:

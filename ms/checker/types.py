@@ -88,10 +88,11 @@ def _resolve_named(body: Body, name: str, span: Span) -> Type | None:
 
 
 def _resolve_struct(body: Body, name: str, span: Span) -> Type | None:
-    structs = body.checker.globals.structs
-    if name in structs:
+    symbols = body.checker.globals
+    if symbols.struct(name, span) is not None:
         return StructType(name)
-    body.report_unknown(name, errors.unknown_type(span, name, nearest(name, [*structs, *_NAMED])))
+    near = nearest(name, [*symbols.names(symbols.structs, span), *_NAMED])
+    body.report_unknown(name, errors.unknown_type(span, name, near, symbols.elsewhere(name)))
     return None
 
 

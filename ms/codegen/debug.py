@@ -7,7 +7,7 @@ Invariant: every location's scope is the subprogram of the function that it stan
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os
 
 from ms.codegen.emitter import Module, quoted
 from ms.source import SourceFile, Span
@@ -16,14 +16,16 @@ COLUMN_MAX = 65535  # LLVM and DWARF keep columns in 16 bits
 
 
 def _string(text: str) -> str:
-    return f'"{quoted(text.encode())}"'
+    return f'"{quoted(os.fsencode(text))}"'
 
 
 class DebugInfo:
     """The metadata of one module."""
 
     def __init__(self, module: Module, file: SourceFile, *, full: bool, optimized: bool) -> None:
+        """`file` is the main file: the names of the others, in stories too, start from where it lies."""
         self.module = module
+        self._directory = os.path.dirname(file.name)
         self._lines: dict[tuple[SourceFile, int], tuple[int, int]] = {}
         self._locations: dict[tuple[str, int, int], str] = {}
         self._types = module.metadata("!DISubroutineType(types: !{})")
@@ -41,9 +43,10 @@ class DebugInfo:
         module.named_metadata(f"!llvm.module.flags = !{{{version}, {schema}, {pic}, {frames}}}")
 
     def _file(self, file: SourceFile) -> str:
-        path = PurePath(file.name)
-        directory = "" if path.parent == PurePath(".") else str(path.parent)
-        return self.module.metadata(f"!DIFile(filename: {_string(path.name)}, directory: {_string(directory)})")
+        name = file.name
+        if os.path.isabs(name) == os.path.isabs(self._directory):
+            name = os.path.relpath(name, self._directory or ".")
+        return self.module.metadata(f"!DIFile(filename: {_string(name)}, directory: {_string(self._directory)})")
 
     def subprogram(self, name: str, span: Span) -> str:
         """A function of the program, or one that stands for it; its own scope."""

@@ -8,6 +8,7 @@ Invariants: rows are in the order of the table; a scope comes after the scope th
 
 from __future__ import annotations
 
+import posixpath
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -101,16 +102,20 @@ def _read_lines(data: bytes) -> DebugInfo:
 
 
 def _read_files(data: bytes, at: int) -> list[str]:
-    """The names of the files, at the indices (from 1) by which rows and calls know them."""
+    """The names of the files, from where the compiled one lies, at the indices (from 1) by which rows and calls know
+    them."""
+    directories = [""]
     while data[at]:
-        at = data.index(b"\0", at) + 1
+        name, at = _c_string(data, at)
+        directories.append(name)
     at += 1
     files = [""]
     while data[at]:
         name, at = _c_string(data, at)
-        for _ in range(3):
+        directory, at = _uleb(data, at)
+        for _ in range(2):
             _, at = _uleb(data, at)
-        files.append(name)
+        files.append(posixpath.join(directories[directory], name))
     return files
 
 

@@ -33,7 +33,7 @@ class Role(Enum):
 def make_unit(program: Program, module: Module, *, unchecked: bool, debug: bool, optimized: bool) -> Unit:
     shapes = Layout(program.structs)
     glue = Glue(module, shapes)
-    info = DebugInfo(module, program.master.ref.span.file, full=debug, optimized=optimized)
+    info = DebugInfo(module, program.file, full=debug, optimized=optimized)
     functions = {function.ref.name: function for function in program.functions}
     return Unit(module, shapes, glue, Wire(glue), Constants(module, shapes), info, functions, unchecked)
 
