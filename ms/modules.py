@@ -27,11 +27,14 @@ class _Reading:
         self.diagnostics = diagnostics
         self.modules: list[syntax.Module] = []
         self.imports: dict[SourceFile, frozenset[SourceFile]] = {}
+        self.lost: set[SourceFile] = set()  # nothing of it could be parsed
         self.incomplete: set[SourceFile] = set()
 
     def module(self, file: SourceFile) -> None:
         self.imports[file] = frozenset()
         module = parser.parse(file, self.diagnostics)
+        if module.skipped and not module.declarations:
+            self.lost.add(file)
         imported = [
             self._imported(file, declaration)
             for declaration in module.declarations
@@ -41,7 +44,7 @@ class _Reading:
         for each in imported:
             if each is not None and each not in self.imports:
                 self.module(each)
-        if None in imported:
+        if None in imported or self.lost & self.imports[file]:
             self.incomplete.add(file)
         self.modules.append(module)
 

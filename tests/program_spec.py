@@ -221,7 +221,7 @@ def _imported(directory: Path, text: str) -> list[str]:
             name = os.path.normpath(os.path.join(folder, path))
             if name.startswith("modules/") and name not in found and (directory / name).is_file():
                 found.append(name)
-                waiting.append((os.path.dirname(name), (directory / name).read_text()))
+                waiting.append((os.path.dirname(name), (directory / name).read_text(errors="replace")))
     return found
 
 
@@ -239,7 +239,7 @@ def read_spec(path: Path) -> Spec:
     _read_marks(spec, path.name, text)
     texts = [text]
     for name in _imported(path.parent, text):
-        texts.append((path.parent / name).read_text())
+        texts.append((path.parent / name).read_bytes().decode("utf-8", "surrogateescape"))
         _read_marks(spec, name, texts[-1])
     for section in _SECTION.finditer(text):
         content = _read_section(section.group(2))
