@@ -59,6 +59,11 @@ CALLS: list[tuple[str, str, Type]] = [
     ("split(s)", "ms_split_space", STRINGS),
     ('join(words, "")', "ms_join", STRING),
     ("trim(s)", "ms_trim", STRING),
+    ("upper(s)", "ms_upper", STRING),
+    ("lower(s)", "ms_lower", STRING),
+    ('replace(s, "a", "b")', "ms_replace", STRING),
+    ("starts_with(s, s)", "ms_starts_with", BOOL),
+    ("ends_with(s, s)", "ms_ends_with", BOOL),
     ("parse_int(s)", "ms_parse_int", INT),
     ("parse_long(s)", "ms_parse_long", LONG),
     ("parse_double(s)", "ms_parse_double", DOUBLE),
@@ -134,7 +139,7 @@ def test_what_is_not_built_is_said(name: str) -> None:
     assert message.message == f"`{name}` is not in this version yet"
 
 
-@pytest.mark.parametrize("name", ["upper", "keys", "print", "size"])
+@pytest.mark.parametrize("name", ["upper", "format", "keys", "print", "size"])
 def test_a_program_may_use_the_name_for_its_own(name: str) -> None:
     tree = program(
         f"int {name}(int x) {{ return x; }} master {{ int y = {name}(3); print_it(y); }} void print_it(int x) {{ }}"
@@ -214,6 +219,9 @@ def test_a_local_may_be_called_like_a_constant() -> None:
         ("insert(v, «s», 1)", "E0201"),
         ("resize(v, «d»)", "E0205"),
         ("split(«i»)", "E0201"),
+        ("replace(s, «'a'», s)", "E0201"),
+        ("starts_with(«c», s)", "E0201"),
+        ("«replace»(s, s)", "E0206"),
         ("join(«v», s)", "E0201"),
         ("fail(«i»)", "E0201"),
         ("max(1, «s»)", "E0225"),

@@ -266,6 +266,24 @@ def test_find_trim_and_words(core: Core, text: bytes, piece: bytes, byte: int) -
     core.clear()
 
 
+@given(
+    text=_WORDS, piece=st.text(alphabet="ab,", min_size=1, max_size=3).map(str.encode), other=st.binary(max_size=4)
+)
+def test_replace_starts_and_ends(core: Core, text: bytes, piece: bytes, other: bytes) -> None:
+    s, p = core.string(text), core.string(piece)
+    assert core.data(core.lib.ms_replace(s, p, core.string(other))) == text.replace(piece, other)
+    assert core.lib.ms_starts_with(s, p) == text.startswith(piece)
+    assert core.lib.ms_ends_with(s, p) == text.endswith(piece)
+    core.clear()
+
+
+@given(text=st.binary(max_size=40))
+def test_upper_and_lower(core: Core, text: bytes) -> None:
+    assert core.data(core.lib.ms_upper(core.string(text))) == text.upper()
+    assert core.data(core.lib.ms_lower(core.string(text))) == text.lower()
+    core.clear()
+
+
 @given(left=st.binary(max_size=6), right=st.binary(max_size=6))
 def test_compare(core: Core, left: bytes, right: bytes) -> None:
     order = core.lib.ms_string_compare(core.string(left), core.string(right))

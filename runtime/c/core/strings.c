@@ -129,3 +129,65 @@ ms_vector ms_trim(ms_vector s)
         high--;
     return low == high ? (ms_vector){0} : copy_bytes(bytes + low, high - low);
 }
+
+/* ---- Other cases, other pieces ---- */
+
+/* A copy in which the letters from `first` to `first` + 25 have the other case. */
+static ms_vector other_case(ms_vector s, uint8_t first)
+{
+    ms_vector changed = ms_vector_copy(s, 1);
+    uint8_t *bytes = changed.data;
+    for (uint32_t i = 0; i < changed.count; i++)
+        bytes[i] ^= (uint8_t)(bytes[i] - first) < 26 ? 0x20 : 0;
+    return changed;
+}
+
+ms_vector ms_upper(ms_vector s)
+{
+    return other_case(s, 'a');
+}
+
+ms_vector ms_lower(ms_vector s)
+{
+    return other_case(s, 'A');
+}
+
+static inline uint8_t *put(uint8_t *to, const void *bytes, size_t size)
+{
+    if (size > 0)
+        memcpy(to, bytes, size);
+    return to + size;
+}
+
+ms_vector ms_replace(ms_vector s, ms_vector piece, ms_vector other)
+{
+    if (piece.count == 0)
+        ms_fail_message("empty separator");
+    if (s.count == 0)
+        return (ms_vector){0};
+    const uint8_t *at = s.data, *end = at + s.count;
+    int64_t found = 0;
+    for (const uint8_t *stop = part_end(at, end, piece); stop < end; stop = part_end(stop + piece.count, end, piece))
+        found++;
+    ms_vector replaced = ms_vector_new((int64_t)s.count + found * ((int64_t)other.count - (int64_t)piece.count), 1);
+    uint8_t *to = replaced.data;
+    for (; found > 0; found--) {
+        const uint8_t *stop = part_end(at, end, piece);
+        to = put(to, at, (size_t)(stop - at));
+        to = put(to, other.data, other.count);
+        at = stop + piece.count;
+    }
+    (void)put(to, at, (size_t)(end - at));
+    return replaced;
+}
+
+bool ms_starts_with(ms_vector s, ms_vector piece)
+{
+    return piece.count == 0 || (piece.count <= s.count && memcmp(s.data, piece.data, piece.count) == 0);
+}
+
+bool ms_ends_with(ms_vector s, ms_vector piece)
+{
+    return piece.count == 0 ||
+           (piece.count <= s.count && memcmp((const uint8_t *)s.data + (s.count - piece.count), piece.data, piece.count) == 0);
+}

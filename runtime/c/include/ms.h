@@ -154,6 +154,13 @@ ms_vector ms_split(ms_vector s, ms_vector separator); /* fails on an empty separ
 ms_vector ms_split_space(ms_vector s);
 ms_vector ms_join(ms_vector parts, ms_vector separator);
 ms_vector ms_trim(ms_vector s);
+/* ASCII letters only. */
+ms_vector ms_upper(ms_vector s);
+ms_vector ms_lower(ms_vector s);
+/* Every `piece`, from the left, none overlapping another, turned into `other`; fails on an empty piece ("empty separator"). */
+ms_vector ms_replace(ms_vector s, ms_vector piece, ms_vector other);
+bool ms_starts_with(ms_vector s, ms_vector piece);
+bool ms_ends_with(ms_vector s, ms_vector piece);
 int32_t ms_parse_int(ms_vector s);
 int64_t ms_parse_long(ms_vector s);
 double ms_parse_double(ms_vector s);
