@@ -25,7 +25,7 @@ _FAREWELL_S = 2.0  # for slaves to go after their master, and for all to go afte
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _SENT_BY_KERNEL = 0x80  # si_code SI_KERNEL: a key on the terminal, which the master has been sent as well
 _REPLACEMENTS_FOR_EACH = 8
-_STATUS_NO_MASTER = 3  # of a slave
+_VERDICT_S = 0.1  # how long a slave's death may be the master's, of which nothing is known yet
 _SOCKET_PATH_MAX = 107  # bytes
 
 
@@ -130,7 +130,7 @@ class _Run:
                 if event.si_code != _SENT_BY_KERNEL:
                     os.kill(master, event.si_signo)
                 continue
-            ended = _ended()
+            ended = _ended_with(master)
             self.slaves.difference_update(ended)
             if master in ended:
                 return _exit_status(ended[master])
@@ -141,8 +141,7 @@ class _Run:
         """A slave that leaves in good order has been told to; in the place of another one comes a new one."""
         if status == 0:
             return
-        if _exit_status(status) != _STATUS_NO_MASTER:  # which says that the master is ending
-            _say(f"a slave ended with {_how(status)}")
+        _say(f"a slave ended with {_how(status)}")
         if self.replacements_left > 0:
             self.replacements_left -= 1
             self._start_slave()
@@ -184,6 +183,17 @@ def _ended() -> dict[int, int]:
         if pid == 0:
             return found
         found[pid] = status
+
+
+def _ended_with(master: int) -> dict[int, int]:
+    """The children that have ended. A slave complains when the master goes while it connects: so when one ended
+    badly, it is seen first whether the master has ended as well."""
+    found = _ended()
+    deadline = time.monotonic() + _VERDICT_S
+    while any(found.values()) and master not in found and time.monotonic() < deadline:
+        signal.sigtimedwait({signal.SIGCHLD}, max(0.0, deadline - time.monotonic()))
+        found |= _ended()
+    return found
 
 
 def _is_interrupt(event: signal.struct_siginfo | None) -> bool:

@@ -50,6 +50,15 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Built(directory / "prog-master", directory / "prog-slave")
 
 
+@pytest.mark.parametrize("sanitize", ["", "address,undefined", "thread"])
+def test_c_tests(sanitize: str, tmp_path: Path) -> None:
+    make = ["make", "-s", "-C", str(RUNTIME), "test-net", "test-master", f"BUILD={tmp_path}", f"SANITIZE={sanitize}"]
+    done = subprocess.run(make, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")}
+    assert names == {path.name for room in ("net", "master") for path in RUNTIME.glob(f"tests/test_{room}_*.c")}
+
+
 @dataclass(slots=True)
 class Ended:
     status: int

@@ -224,6 +224,12 @@ def test_slave_that_dies_is_replaced(place: Place) -> None:
     assert done.stderr == b"msc run: a slave ended with signal 11 (Segmentation fault)\n"
 
 
+def test_slave_that_fails_because_the_master_goes_is_not_told_of(place: Place) -> None:
+    place.programs("sys.exit(0)", slaves=1, after="sys.exit(2)")
+    done = place.run(1)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_slaves_that_never_live_end_it(place: Place) -> None:
     place.programs("sys.exit(0)", slaves=1, slave="sys.exit(9)")
     done = place.run(1)

@@ -245,6 +245,9 @@ class World:
         assert not job.ends
         held = [(jid, other) for one in self.slaves.values() for jid, other in one.items()]
         assert all(job is not other for jid, other in held if jid not in self.given_up)
+        for jid, other in attempts.items():
+            last = 0 < other.lost_count == self.lost_max - 1
+            assert jid in self.given_up or not last, "nothing joins a last attempt"
         self.jids.add(action.jid)
         attempts[action.jid] = job
         if job.lost_count > 0:
