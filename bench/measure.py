@@ -106,12 +106,12 @@ def bench_code(bench: Bench) -> None:
 
 FUNCTIONS = """
 int score#(vector<int> values, int limit) {
-    int total = 0;
+    int total = 0, next_score = limit > 1000 ? score@(values, limit - #) : 0;
     for (int i in 0..size(values)) {
         if (values[i] > limit) total += values[i] % 7 + #;
         else if (values[i] < 0) total -= 1;
     }
-    return total;
+    return total + next_score;
 }
 string label#(item it) {
     string text = it->name + ":" + str(it->id);
@@ -120,7 +120,7 @@ string label#(item it) {
     item copy = it;
     copy->weight *= #.5;
     if (copy->weight > 10.0 && size(parts) > 1) return join(parts, "-");
-    return text;
+    return size(text) > 100 ? label@(copy) : text;
 }"""
 REST = """
 job int run(int seed) {
@@ -137,9 +137,10 @@ master {
 
 
 def program_of(lines: int) -> str:
-    """A program of about so many lines that looks like people's: functions, structs, vectors, strings, a job."""
+    """A program of about so many lines that looks like people's: functions, structs, strings, a job that can reach
+    all of them."""
     count = max(1, (lines - 12) // 18)
-    functions = [FUNCTIONS.replace("#", str(n)) for n in range(count)]
+    functions = [FUNCTIONS.replace("#", str(n)).replace("@", str((n + 1) % count)) for n in range(count)]
     return "\n".join(["struct item { int id; double weight; string name; };", *functions, REST])
 
 
