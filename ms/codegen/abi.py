@@ -68,6 +68,8 @@ class RuntimeFunction:
     def declaration(self) -> str:
         """The `declare` line."""
         parameters = ", ".join(_PARAMETERS.get(kind, kind.value) for kind in self.parameters)
+        if "allockind(\"free\")" in self.attributes:
+            parameters = parameters.replace("ptr ", "ptr allocptr ", 1)
         result = f"{self.result_attributes} {self.result.value}".lstrip()
         return f"declare {result} @{self.name}({parameters}) {self.attributes}"
 
