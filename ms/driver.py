@@ -330,15 +330,18 @@ def _is_cached(entry: Path) -> bool:
 
 
 def _forget_old(directory: Path) -> None:
-    """Keeps the programs that were used last."""
+    """Keeps the programs that were used last, and those that somebody is making: they are younger than a day."""
     import shutil
+    import time
 
     used: list[tuple[float, Path]] = []
     for path in directory.iterdir():
         try:
-            used.append((path.stat().st_mtime, path))
+            changed = path.stat().st_mtime
         except OSError:
             continue
+        if not (path.name.startswith(toolchain.UNFINISHED) and changed > time.time() - 86400):
+            used.append((changed, path))
     used.sort(reverse=True)
     for _, path in used[CACHED_PROGRAMS_MAX:]:
         shutil.rmtree(path, ignore_errors=True)

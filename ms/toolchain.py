@@ -118,6 +118,9 @@ def _substitute_cache() -> Path:
     return made
 
 
+UNFINISHED = "new-"  # what the name of a cache entry begins with while it is being made
+
+
 class CacheEntry:
     """A directory of the cache that is being made: `with CacheEntry(final) as work: …` fills `work`, which becomes
     `final` at the end, unless somebody else was faster or an exception leaves the block."""
@@ -131,7 +134,7 @@ class CacheEntry:
 
         try:
             self.final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.work = Path(tempfile.mkdtemp(prefix="new-", dir=self.final.parent))
+            self.work = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.final.parent))
         except OSError as error:
             raise ToolchainError(f"cannot write to {self.final.parent}: {error.strerror}") from error
         return self.work

@@ -118,7 +118,12 @@ def test_old_programs_are_forgotten(tmp_path: Path) -> None:
         entry.mkdir()
         (entry / "master").write_text("")
         os.utime(entry, (number, number))
+    making = tmp_path / f"{toolchain.UNFINISHED}abc"
+    making.mkdir()
+    old = int(making.stat().st_mtime) - 3600
+    os.utime(making, (old, old))
     driver._forget_old(tmp_path)
+    making.rmdir()
     left = sorted(int(path.name) for path in tmp_path.iterdir())
     assert left == list(range(5, driver.CACHED_PROGRAMS_MAX + 5))
 

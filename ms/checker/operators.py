@@ -54,8 +54,11 @@ def infix(body: Body, tree: syntax.Infix, hint: Type | None) -> typed.Expression
     operator = tree.operator
     if operator in _LOGICAL:
         return _logical(body, tree)
-    joins = operator == "+" and isinstance(hint, VectorType)
-    left, right = expressions.pair(body, tree.left, tree.right, hint if joins else None)
+    if operator in SHIFTS:  # the count has a type of its own, which says nothing about the other side
+        left, right = expressions.value(body, tree.left), expressions.value(body, tree.right)
+    else:
+        joins = operator == "+" and isinstance(hint, VectorType)
+        left, right = expressions.pair(body, tree.left, tree.right, hint if joins else None)
     if left is None or right is None:
         return None
     if operator in _ARITHMETIC or operator in _INTEGER or operator in SHIFTS:
