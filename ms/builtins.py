@@ -97,7 +97,7 @@ _ROWS: tuple[Builtin, ...] = (
     _row("write", "...", VOID, "write", "writes its arguments, nothing between or behind them", pure=False),
     _row("eprint", "...", VOID, "eprint", "is print on standard error", pure=False),
     _row("str", "T", STRING, "str", "the text that print would write"),
-    _row("format", "S ...", STRING, "format", "the text of a template with its {} filled in", built=False),
+    _row("format", "S ...", STRING, "format", "the text of a template with its {} filled in"),
     # vectors and strings
     _row("size", "V", INT, "size", "the number of elements"),
     _row("pop", "V&", "T", "pop", "takes the last element off and gives it", pure=False),

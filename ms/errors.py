@@ -338,8 +338,12 @@ def wrong_less(span: Span, name: str, element: Type, declared: Span | None) -> D
     )
 
 
-def bad_template(span: Span, why: str) -> Diagnostic:
-    return _report("E0227", f"template of `format`: {why}", span)
+def bad_template(
+    span: Span, why: str, *help: str, at: Span | None = None, found: Type | None = None
+) -> Diagnostic:
+    """`at`: the value that does not go into the place, and what it is."""
+    value = () if found is None else _at(at, f"this is {_a(found)}")
+    return _report("E0227", f"template of `format`: {why}", span, "", value, help)
 
 
 def not_ordered(span: Span, found: Type, *help: str) -> Diagnostic:

@@ -27,6 +27,7 @@ PYTHON_ROOMS: dict[str, tuple[int, str]] = {
     "diagnostics.py": (1, "diagnostics"),
     "files.py": (1, "files"),
     "syntax.py": (1, "syntax"),
+    "templates.py": (1, "templates"),
     "builtins.py": (1, "typed"),
     "typed.py": (1, "typed"),
     "errors.py": (2, "errors"),

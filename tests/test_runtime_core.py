@@ -244,6 +244,38 @@ def test_sort_strings(core: Core, values: list[bytes]) -> None:
     core.clear()
 
 
+# ---- The forms of `format`
+
+
+def _appended(core: Core, function: str, *arguments: Any) -> bytes:
+    text = core.ffi.new("ms_vector *")
+    getattr(core.lib, function)(text, *arguments)
+    result = core.data(text[0])
+    core.clear()
+    return result
+
+
+@given(value=st.one_of(st.floats(), st.decimals(-1000, 1000, places=3).map(float)), digits=st.integers(0, 30))
+def test_digits_behind_the_point(core: Core, value: float, digits: int) -> None:
+    expected = str(value) if math.isnan(value) or math.isinf(value) else f"{value:.{digits}f}"
+    assert _appended(core, "ms_text_fixed", value, digits).decode() == expected
+
+
+@given(value=st.integers(0, 2**64 - 1))
+def test_hexadecimal(core: Core, value: int) -> None:
+    assert _appended(core, "ms_text_hex", value).decode() == f"{value:x}"
+
+
+@given(before=st.binary(max_size=9), value=LONGS, width=st.integers(0, 40), way=st.sampled_from("<>0"))
+def test_padding(core: Core, before: bytes, value: int, width: int, way: str) -> None:
+    text = core.ffi.new("ms_vector *")
+    core.lib.ms_text_string(text, core.string(before))
+    core.lib.ms_text_long(text, value)
+    core.lib.ms_text_pad(text, len(before), width, ord(way))
+    assert core.data(text[0]) == before + f"{value:{way}{width or ''}}".encode()
+    core.clear()
+
+
 # ---- Strings
 
 _WORDS = st.text(alphabet="ab, \t\n", max_size=40).map(str.encode)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ms import errors, syntax, typed
 from ms.builtins import Builtin, Mode, Pattern, Where
-from ms.checker import expressions, references
+from ms.checker import expressions, formats, references
 from ms.checker.context import Body, CallSite
 from ms.checker.conversions import coerce, convert
 from ms.checker.types import is_number, is_ordered, promoted
@@ -57,6 +57,8 @@ def builtin_call(
         return None
     if any(row.where is Where.MASTER for row in built):
         body.master_calls.append(CallSite(name, tree.function.span))
+    if built[0].symbol == "format" and arguments:
+        return formats.format_call(body, tree, built[0], arguments)
     candidates = [row for row in built if _takes(row, len(arguments))]
     if not candidates:
         for argument in arguments:

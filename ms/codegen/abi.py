@@ -165,6 +165,9 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("void ms_text_quoted_char p u8"),
         _function("void ms_text_state p i"),
         _function("void ms_text_job p p p"),
+        _function("void ms_text_fixed p d i"),
+        _function("void ms_text_hex p l"),
+        _function("void ms_text_pad p i i u8"),
         _function("p ms_print_begin"),
         _function("void ms_print_end i"),
         # Failing

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ms import templates
 from ms.codegen import arithmetic, layout, memory, sequences
 from ms.codegen.abi import C_LIBRARY, RUNTIME, Kind
 from ms.codegen.frame import Frame
 from ms.codegen.memory import Operand, register, view
 from ms.diagnostics import InternalError
-from ms.typed import BuiltinCall
-from ms.types import BOOL, CHAR, DOUBLE, FLOAT, FLOATS, INT, LONG, STRING, VOID, Type, VectorType
+from ms.typed import Borrow, BuiltinCall, StringLiteral
+from ms.types import BOOL, CHAR, DOUBLE, FLOAT, FLOATS, INT, LONG, NUMBERS, STRING, VOID, Type, VectorType
 
 Generator = Callable[[Frame, BuiltinCall, Sequence[Operand]], Operand]
 
@@ -74,6 +75,41 @@ def _str(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
     f.zero(STRING, text)
     f.unit.glue.text(f.w, e.arguments[0].type, operands[0], text)
     return memory.load_vector(f.w, text)
+
+
+def _format(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
+    w, glue = f.w, f.unit.glue
+    literal = e.arguments[0]
+    if isinstance(literal, Borrow):
+        literal = literal.place
+    assert isinstance(literal, StringLiteral)
+    text = f.temporary(STRING)
+    f.zero(STRING, text)
+    values = zip(e.arguments[1:], operands[1:])
+    for part in templates.parse(literal.value).parts:
+        if isinstance(part, bytes):
+            glue.text_bytes(w, text, part)
+            continue
+        argument, operand = next(values)
+        start = memory.load_count(w, text) if part.width else "0"
+        _format_value(f, part, argument.type, operand, text)
+        if part.width:
+            way = part.way or (">" if part.is_hex or argument.type in NUMBERS else "<")
+            memory.call(w, "ms_text_pad", [text, start, str(part.width), str(ord(way))])
+    return memory.load_vector(w, text)
+
+
+def _format_value(f: Frame, place: templates.Place, type: Type, operand: Operand, text: str) -> None:
+    w = f.w
+    if place.digits is not None:
+        value = arithmetic.convert(f, register(operand), type, DOUBLE)
+        memory.call(w, "ms_text_fixed", [text, value, str(place.digits)])
+    elif place.is_hex:
+        bits = register(operand)
+        value = bits if type is LONG else w.value(f"zext {layout.register_type(type)} {bits} to i64")
+        memory.call(w, "ms_text_hex", [text, value])
+    else:
+        f.unit.glue.text(w, type, operand, text)
 
 
 # Numbers
@@ -201,6 +237,7 @@ _GENERATORS: dict[str, Generator] = {
     "write": _write,
     "eprint": _eprint,
     "str": _str,
+    "format": _format,
     "size": _size,
     "abs": _abs,
     "min": _smaller,

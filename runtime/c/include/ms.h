@@ -184,6 +184,12 @@ void ms_text_quoted_char(ms_vector *text, uint8_t value);
 void ms_text_state(ms_vector *text, int32_t state);
 /* "job<int> running" or "no job"; `type` is "job<int>". */
 void ms_text_job(ms_vector *text, ms_job *job, const char *type);
+/* With `digits` (0 to 500) digits after the point, correctly rounded; without a point when that is 0. */
+void ms_text_fixed(ms_vector *text, double value, int32_t digits);
+void ms_text_hex(ms_vector *text, uint64_t value);
+/* Makes what stands from byte `start` on at least `width` bytes wide: '<' puts it to the left, '>' to the right, '0' puts zeros between
+ * its sign and its digits. */
+void ms_text_pad(ms_vector *text, uint32_t start, int32_t width, uint8_t way);
 
 /* An empty text to build in (this thread's own, reused), and what it holds written to stream 1 (standard output) or 2. Nothing of
  * the program runs between the two. */
