@@ -31,6 +31,7 @@ _HELP = """usage: msc PROG.ms [-o PROG] [options]           make PROG-master and
   --cpu NAME         compile for a processor as LLVM names it; native: for this one
   --target TRIPLE    compile for another machine, for example aarch64-linux-musl (needs zig)
   --dynamic          link the C library dynamically
+  --link FILE        link a C file, an object, an archive, or -lNAME and -LDIRECTORY, for extern functions; repeatable
   --unchecked        leave out the checks of indices and divisions, for measuring
   --sanitize         build the runtime with the address and undefined-behaviour sanitizers
   --emit KIND        typed, llvm, asm: print that and stop; obj: write one object file to -o
@@ -51,7 +52,7 @@ the master's. WORDS are what args() gives.
 These go to the master: --progress[=WHEN] --trace FILE --status ADDRESS --lost-max N --min-slaves N --heartbeat S
 --payload-max BYTES --quiet
 
-And of the compiler's options: -g -O0 to -O3 --cpu --dynamic --unchecked --sanitize --warn-copies --werror
+And of the compiler's options: -g -O0 to -O3 --cpu --dynamic --link --unchecked --sanitize --warn-copies --werror
 """
 
 _CHECK_HELP = """usage: msc check PROG.ms [--json] [--werror] [--warn-copies]
@@ -71,14 +72,14 @@ _ROLES = ("master", "slave")
 
 _COMPILING = frozenset(
     {"-g", "-O0", "-O1", "-O2", "-O3", "--cpu", "--target", "--dynamic", "--unchecked", "--sanitize", "--warn-copies",
-    "--werror"}
+    "--werror", "--link"}
 )
 _ALLOWED = {
     "build": _COMPILING | {"-o", "--emit", "--role", "--json"},
     "check": frozenset({"--json", "--werror", "--warn-copies"}),
     "run": (_COMPILING - {"--target"}) | {"-n", "--local", *_MASTER_OPTIONS},
 }
-_WITH_VALUE = frozenset({"-o", "-n", "--cpu", "--target", "--emit", "--role"})
+_WITH_VALUE = frozenset({"-o", "-n", "--cpu", "--target", "--emit", "--role", "--link"})
 
 
 class UsageError(Exception):
@@ -94,6 +95,7 @@ class Arguments:
     compiling: dict[str, str] = field(default_factory=dict)
     master_options: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -138,6 +140,7 @@ def parse_arguments(command: str, words: Sequence[str]) -> Arguments:
     paths: list[str] = []
     compiling: dict[str, str] = {}
     master_options: list[str] = []
+    links: list[str] = []
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -155,6 +158,8 @@ def parse_arguments(command: str, words: Sequence[str]) -> Arguments:
             master_options.append(word)
             if _MASTER_OPTIONS[name] and not separator:
                 master_options.append(_value(name, rest))
+        elif name == "--link":
+            links.append(value if separator else _value(name, rest))
         elif name in _WITH_VALUE:
             compiling[name] = value if separator else _value(name, rest)
         elif separator:
@@ -163,7 +168,7 @@ def parse_arguments(command: str, words: Sequence[str]) -> Arguments:
             compiling[name] = ""
     if len(paths) != 1:
         raise UsageError(f"one source file, not {len(paths)}" if paths else "no source file")
-    return _checked(Arguments(command, paths[0], compiling, tuple(master_options), tuple(rest)))
+    return _checked(Arguments(command, paths[0], compiling, tuple(master_options), tuple(rest), tuple(links)))
 
 
 def _split_short(word: str) -> tuple[str, str, str]:
@@ -193,6 +198,11 @@ def _checked(arguments: Arguments) -> Arguments:
         raise UsageError(f"--emit {chosen['--emit']} prints; it takes no -o")
     if "-o" in chosen and not os.path.basename(chosen["-o"]):
         raise UsageError(f"-o takes the name of a program, not {chosen['-o']!r}")
+    for word in arguments.links:
+        from ms.toolchain import is_linkable
+
+        if not is_linkable(word):
+            raise UsageError(f"--link takes a .c, .o or .a file, -lNAME or -LDIRECTORY, not {word!r}")
     if os.path.basename(arguments.path) in (".ms", "", ".", ".."):
         raise UsageError(f"{arguments.path!r} is no source file")
     if "--local" in chosen:
@@ -218,6 +228,7 @@ def _perform(arguments: Arguments) -> int:
         sanitize="--sanitize" in chosen,
         dynamic="--dynamic" in chosen,
         warn_copies="--warn-copies" in chosen,
+        links=arguments.links,
     )
     diagnostics = Diagnostics()
     try:

@@ -19,7 +19,7 @@ from ms import files, toolchain
 from ms.diagnostics import Diagnostic, Diagnostics, InternalError, Label, ProgramError, Severity
 from ms.files import Files, Unreadable
 from ms.source import SourceFile, Span
-from ms.toolchain import Archives, CacheEntry, Compiler, ToolchainError
+from ms.toolchain import Archives, CacheEntry, Compiler, ToolchainError, UndefinedSymbols
 
 if TYPE_CHECKING:
     from ms import codegen, typed
@@ -44,6 +44,7 @@ class Options:
     sanitize: bool = False
     dynamic: bool = False
     warn_copies: bool = False
+    links: tuple[str, ...] = ()  # C files, objects, archives, -l and -L words
 
     def for_codegen(self) -> codegen.Options:
         from ms import codegen
@@ -94,14 +95,14 @@ def analyse(sources: Files, options: Options, diagnostics: Diagnostics) -> tuple
     from ms import ownership, typed_text
 
     program = check(sources, options, diagnostics)
-    fingerprint = typed_text.fingerprint(program)
+    fingerprint = typed_text.fingerprint(program, toolchain.linked_sources(options.links))
     owned = ownership.own(program, diagnostics, options.warn_copies)
     return owned, fingerprint
 
 
 def make_program(
     program: typed.Program, fingerprint: bytes, role: Role, options: Options, compiler: Compiler, archives: Archives,
-    work: Path
+    work: Path, linked: tuple[str, ...] = ()
 ) -> None:
     """One of the two programs, as `work`/master or `work`/slave."""
     from ms import codegen
@@ -117,7 +118,7 @@ def make_program(
     table_path.write_bytes(table)
     archive = archives.master if role is codegen.Role.MASTER else archives.slave
     output = work / role.value
-    how = toolchain.LinkOptions(options.dynamic, not options.debug, options.sanitize)
+    how = toolchain.LinkOptions(options.dynamic, not options.debug, options.sanitize, linked)
     toolchain.link(compiler, (code_path, table_path), archive, output, how)
     code_path.unlink()
     table_path.unlink()
@@ -170,17 +171,38 @@ def build(source: SourceFile, options: Options, diagnostics: Diagnostics) -> Pro
 
         program, fingerprint = analyse(sources, options, diagnostics)
         archives = toolchain.runtime_archives(compiler, runtime, options.sanitize)
+        linked = toolchain.compile_linked(compiler, options.links, options.sanitize, work)
 
         def make(role: Role) -> None:
-            make_program(program, fingerprint, role, options, compiler, archives, work)
+            make_program(program, fingerprint, role, options, compiler, archives, work, linked)
 
-        _in_parallel(lambda: make(Role.SLAVE), lambda: make(Role.MASTER), named)
+        try:
+            _in_parallel(lambda: make(Role.SLAVE), lambda: make(Role.MASTER), named)
+        except UndefinedSymbols as missing:
+            _report_undefined(program, missing, diagnostics)
+        for path in work.glob("linked-*.o"):
+            path.unlink()
         _save_diagnostics(work, diagnostics)
 
     with CacheEntry(entry) as work:
         on_big_stack(lambda: run(work))
     _forget_old(entry.parent)
     return programs
+
+
+def _report_undefined(program: typed.Program, missing: UndefinedSymbols, diagnostics: Diagnostics) -> None:
+    """Symbols that nobody defines, as the messages of their declarations."""
+    from ms import errors
+
+    declared = {extern.name: extern.span for extern in program.externs}
+    names = [name for name in declared if name in missing.names]
+    for name in names:
+        diagnostics.add(errors.extern_not_linked(declared[name], name))
+    if names:
+        raise ProgramError(diagnostics)
+    if program.externs:
+        raise ToolchainError(f"what --link names does not link:\n{missing}")
+    raise InternalError(f"the program does not link:\n{missing}")
 
 
 def install(programs: Programs, output: Path) -> None:
@@ -251,6 +273,9 @@ def _in_parallel(
     kind, text, place = pickle.loads(message)
     if kind == "toolchain":
         raise ToolchainError(text)
+    if kind == "undefined":
+        names, _, text = text.partition("\n")
+        raise UndefinedSymbols(names.split(), text)
     if kind:
         raise InternalError(text, Span(named[place[0]], *place[1:]) if place else None)
 
@@ -261,6 +286,8 @@ def _failure_of(work: Callable[[], None]) -> tuple[str, str, tuple[str, int, int
         work()
     except ToolchainError as error:
         return "toolchain", str(error), None
+    except UndefinedSymbols as error:
+        return "undefined", f"{' '.join(error.names)}\n{error}", None
     except InternalError as error:
         return "internal", str(error), _place(error.span) if error.span else None
     except BaseException:
@@ -285,6 +312,7 @@ def _key(
             toolchain.archives_key(compiler, runtime, options.sanitize),
             *_compiler_sources(),
             _processor() if options.cpu == "native" else "",
+            *toolchain.linked_key(compiler, options.links, options.sanitize),
         ]
     )
 

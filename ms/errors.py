@@ -440,6 +440,12 @@ def imports_itself(span: Span) -> Diagnostic:
     return _report("E0315", "a file cannot import itself", span, "this is the file it stands in")
 
 
+def extern_not_linked(span: Span, name: str) -> Diagnostic:
+    message = f"no C function `{name}` was found when the program was linked"
+    help = "name the file or the library that has it: --link FILE.c, --link FILE.o or --link -lNAME"
+    return _report("E0316", message, span, "", (), (help,))
+
+
 def not_computable(span: Span, why: str) -> Diagnostic:
     return _report("E0317", f"this cannot be computed at compile time: {why}", span)
 
@@ -448,15 +454,34 @@ def constant_changed(span: Span, name: str, declared: Span) -> Diagnostic:
     return _report("E0318", f"`{name}` is a constant and cannot be changed", span, "", _at(declared))
 
 
+def no_c_type(span: Span, verb: str, found: Type) -> Diagnostic:
+    """`verb`: what the C function cannot do with the type, "take" or "return"."""
+    wanted = {
+        "take": "takes numbers, bools, chars, and vectors of them",
+        "return": "returns a number, a bool or a char",
+    }
+    return _report("E0319", f"a C function cannot {verb} {_a(found)}", span, f"an extern function {wanted[verb]}")
+
+
+def extern_with_reference(span: Span, name: str) -> Diagnostic:
+    return _report("E0319", f"`{name}` cannot be a reference: C cannot change what is M/s's own", span)
+
+
 def empty_struct(span: Span, name: str) -> Diagnostic:
     return _report("E0320", f"struct {name} has no fields", span)
+
+
+def runtime_name(span: Span, name: str) -> Diagnostic:
+    message = f"`{name}` cannot be an extern function: the name belongs to the runtime"
+    return _report("E0321", message, span, "", (), ("give the C function another name",))
 
 
 # E04: jobs
 
 
 def not_a_job(span: Span, name: str, what: str, declared: Span | None) -> Diagnostic:
-    help = (f"declare it with `job` in front, or call it without `remote`: {name}(…)",)
+    declare = "call it in a job of your own" if what == "a C function" else "declare it with `job` in front"
+    help = (f"{declare}, or call it without `remote`: {name}(…)",)
     return _report("E0401", f"`remote` starts a job, and `{name}` is {what}", span, "", _at(declared), help)
 
 

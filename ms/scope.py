@@ -81,7 +81,7 @@ class FunctionSymbol:
     """A function, a job or an extern. `ref` is None when its head is wrong."""
 
     span: Span
-    declaration: syntax.FunctionDeclaration | None
+    declaration: syntax.FunctionDeclaration | syntax.ExternDeclaration
     ref: FunctionRef | None = None
     parameters: tuple[syntax.Parameter, ...] = ()
 

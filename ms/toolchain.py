@@ -43,6 +43,14 @@ class ToolchainError(Exception):
     """The tool chain, or the machine, cannot do what is asked (exit status 2)."""
 
 
+class UndefinedSymbols(Exception):
+    """A program does not link because nobody defines these symbols."""
+
+    def __init__(self, names: Sequence[str], text: str) -> None:
+        super().__init__(text)
+        self.names = tuple(names)
+
+
 @dataclass(frozen=True, slots=True)
 class Compiler:
     """A C compiler that works. `identity` changes when another compiler stands in its place."""
@@ -364,6 +372,7 @@ class LinkOptions:
     dynamic: bool = False
     strip: bool = True
     sanitize: bool = False  # the runtime's archive was built so
+    extra: tuple[str, ...] = ()  # what the user links in: objects, archives, -l and -L words
 
 
 def link(compiler: Compiler, objects: Sequence[Path], archive: Path, output: Path, options: LinkOptions) -> None:
@@ -377,12 +386,94 @@ def link(compiler: Compiler, objects: Sequence[Path], archive: Path, output: Pat
         flags.append("-static")
     if options.strip and not options.sanitize:
         flags.append("-s")
-    inputs = [*map(str, objects), str(archive)]
+    inputs = [*map(str, objects), *options.extra, str(archive)]
     status, text = _run([*compiler.command, *flags, "-o", str(output), *inputs, "-lm"])
     if status != 0:
         if "No space left on device" in text:
             raise ToolchainError(f"cannot write {output}: No space left on device")
+        undefined = _undefined(text)
+        if undefined:
+            raise UndefinedSymbols(undefined, text)
+        if options.extra:
+            hint = " (a shared library needs --dynamic)" if "-static" in flags and "-l" in text else ""
+            raise ToolchainError(f"what --link names does not link{hint}:\n{text}")
         raise InternalError(f"{output.name} does not link with {' '.join(compiler.command)}:\n{text}")
+
+
+def _undefined(text: str) -> list[str]:
+    """The symbols that a linker misses, as GNU's, LLVM's and zig's say it."""
+    import re
+
+    pattern = r"undefined reference to [`']([^'\n]+)'|undefined symbol: (\w+)|undefined symbol '(\w+)'"
+    return list(dict.fromkeys(match[1] or match[2] or match[3] for match in re.finditer(pattern, text)))
+
+
+# What the user links in
+
+
+def is_linkable(word: str) -> bool:
+    """Whether --link takes the word."""
+    return (len(word) > 2 and word.startswith(("-l", "-L"))) or word.endswith((".c", ".o", ".a"))
+
+
+def linked_key(compiler: Compiler, words: Sequence[str], sanitize: bool) -> list[str | bytes]:
+    """What the words of --link stand for: a C file as the compiler sees it, headers included; the bytes of objects and
+    archives, of libraries those that -L leads to."""
+    parts: list[str | bytes] = []
+    directories = [word[2:] for word in words if word.startswith("-L")]
+    for word in words:
+        parts.append(word)
+        if word.startswith("-l"):
+            names = [os.path.join(directory, f"lib{word[2:]}") for directory in directories]
+            files = [name + end for name in names for end in (".a", ".so")]
+            parts += [_bytes_of(name) for name in files if os.path.isfile(name)]
+        elif word.endswith(".c"):
+            parts.append(_compile_c(compiler, word, ["-E"], sanitize))
+        elif not word.startswith("-L"):
+            parts.append(_bytes_of(word))
+    return parts
+
+
+def linked_sources(words: Sequence[str]) -> list[bytes]:
+    """The C files among the words of --link: what decides, on every target alike, what extern functions do."""
+    return [_bytes_of(word) for word in words if word.endswith(".c")]
+
+
+def compile_linked(compiler: Compiler, words: Sequence[str], sanitize: bool, work: Path) -> tuple[str, ...]:
+    """The words of --link as the linker wants them: each C file has become an object in `work`."""
+    ready: list[str] = []
+    for index, word in enumerate(words):
+        if word.startswith("-L"):
+            ready.append(f"-L{os.path.abspath(word[2:])}")
+        elif word.startswith("-l"):
+            ready.append(word)
+        elif word.endswith(".c"):
+            output = str(work / f"linked-{index}.o")
+            _compile_c(compiler, word, ["-c", "-o", output], sanitize)
+            ready.append(output)
+        else:
+            ready.append(os.path.abspath(word))
+    return tuple(ready)
+
+
+_LINKED_FLAGS = ("-O2", "-g", "-fno-omit-frame-pointer", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections")
+
+
+def _compile_c(compiler: Compiler, path: str, how: Sequence[str], sanitize: bool) -> str:
+    _bytes_of(path)
+    flags = (*_LINKED_FLAGS, *_SANITIZE_FLAGS) if sanitize else _LINKED_FLAGS
+    status, text = _run([*compiler.command, *flags, *how, path])
+    if status != 0:
+        raise ToolchainError(f"{path} does not compile:\n{text}")
+    return text
+
+
+def _bytes_of(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ToolchainError(f"cannot read {path}: {error.strerror}") from error
 
 
 def install_programs(pairs: Sequence[tuple[Path, Path]]) -> None:

@@ -9,6 +9,7 @@ equal text means the same program, and comments, layout and the names of local v
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
 
@@ -40,9 +41,11 @@ def typed_text(program: Program, spans: bool) -> str:
     return _Text(spans).program(program)
 
 
-def fingerprint(program: Program) -> bytes:
-    """32 bytes that tell programs apart whose results can differ. Of the tree before ownership."""
-    return hashlib.sha256(f"{_VERSION}\n{typed_text(program, spans=False)}".encode()).digest()
+def fingerprint(program: Program, linked: Sequence[bytes] = ()) -> bytes:
+    """32 bytes that tell programs apart whose results can differ. Of the tree before ownership, and the sources that
+    are linked in."""
+    text = f"{_VERSION}\n{typed_text(program, spans=False)}".encode()
+    return hashlib.sha256(text + b"".join(b"\0" + hashlib.sha256(source).digest() for source in linked)).digest()
 
 
 def _names(cls: type) -> tuple[str, ...]:

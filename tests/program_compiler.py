@@ -36,17 +36,18 @@ class Compiled:
 
 
 def compile_program(
-    path: Path, out: Path, *, sanitize: bool = False, for_valgrind: bool = False, check_only: bool = False
+    path: Path, out: Path, *, sanitize: bool = False, for_valgrind: bool = False, check_only: bool = False,
+    links: tuple[str, ...] = ()
 ) -> Compiled:
     """Valgrind has to see the C library's own allocator, and names to show. The program is called as it is where it
     lies."""
     with chdir(path.parent):
-        return _compile(path, out, sanitize, for_valgrind, check_only)
+        options = driver.Options(sanitize=sanitize, dynamic=for_valgrind, debug=for_valgrind, links=links)
+        return _compile(path, out, options, check_only)
 
 
-def _compile(path: Path, out: Path, sanitize: bool, for_valgrind: bool, check_only: bool) -> Compiled:
+def _compile(path: Path, out: Path, options: driver.Options, check_only: bool) -> Compiled:
     source = SourceFile(path.name, path.read_bytes())
-    options = driver.Options(sanitize=sanitize, dynamic=for_valgrind, debug=for_valgrind)
     diagnostics = Diagnostics()
     status, text = 0, ""
     try:

@@ -57,6 +57,7 @@ class Spec:
     path: Path
     kind: str
     words: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
     stdin: bytes = b""
     slaves: int = DEFAULT_SLAVES
     slots: int = 1
@@ -143,6 +144,8 @@ def _apply(spec: Spec, word: str, value: str) -> None:
         case "files":
             name, _, text = value.partition("=")
             spec.files[name] = _unescape(text)
+        case "link":
+            spec.links = (*spec.links, value)
         case "env":
             name, _, text = value.partition("=")
             spec.environment[name] = text

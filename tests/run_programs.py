@@ -309,7 +309,7 @@ def run_program(path: Path, options: Options = Options()) -> list[str]:
     with _private_directory() as directory:
         compiled = compile_program(
             path, directory / path.stem,
-            sanitize=options.sanitize, for_valgrind=options.valgrind, check_only=spec.kind == "fail",
+            sanitize=options.sanitize, for_valgrind=options.valgrind, check_only=spec.kind == "fail", links=spec.links,
         )  # fmt: skip
         complaints = check_diagnostics(spec, compiled)
         if spec.kind == "fail" or compiled.status != 0 or not _runs(spec, options):

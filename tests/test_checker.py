@@ -329,7 +329,6 @@ def test_functions_that_do_not_end_without_return(body: str) -> None:
         ("struct «s» { }", "E0320"),
         ("master { } «master» { }", "E0309"),
         ("struct s { «t» x; }", "E0303"),
-        ("«extern double erf(double x)»; master { print(erf(1.0)); }", "E0901"),
     ],
 )
 def test_wrong_declarations(text: str, code: str) -> None:

@@ -48,6 +48,14 @@ def test_run_hands_options_and_words_on() -> None:
     assert arguments.words == ("-n", "--x", "--")
 
 
+def test_what_is_linked_in_keeps_its_order() -> None:
+    words = ["--link", "b.c", "prog.ms", "--link=-lz", "--link", "-L/opt/lib", "--link", "dir/a.o"]
+    assert parse_arguments("build", words).links == ("b.c", "-lz", "-L/opt/lib", "dir/a.o")
+    for wrong in ("z", "b.cpp", "-l", "-L", "--link", "-Wl,-x", ""):
+        with pytest.raises(UsageError, match="--link takes"):
+            parse_arguments("run", ["prog.ms", "--link", wrong])
+
+
 def test_local_is_no_slaves() -> None:
     assert parse_arguments("run", ["a.ms", "--local"]).compiling["-n"] == "0"
 

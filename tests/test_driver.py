@@ -301,3 +301,94 @@ def test_jobs_are_numbered_imports_first(three_files: Path) -> None:
     (three_files / "lib" / "b.ms").write_text("job int b() { return 1; }\n")
     program = driver.check(Files(driver.read_source("prog.ms")), Options(), Diagnostics())
     assert [(each.ref.name, each.ref.ordinal) for each in program.functions] == [("b", 1), ("a", 2), ("p", 3), ("q", 4)]
+
+
+# C functions
+
+
+EXTERN = "extern int twice(int x);\nextern int thrice(int x);\nmaster { print(twice(3) + thrice(1)); }\n"
+IN_C = '#include "factor.h"\nint twice(int x) { return TWO * x; }\nint thrice(int x) { return 3 * x; }\n'
+
+
+@pytest.fixture
+def c_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fast.c").write_text(IN_C)
+    (tmp_path / "factor.h").write_text("#define TWO 2\n")
+    (tmp_path / "second.c").write_text("int thrice(int x) { return 3 * x; }\n")
+    return tmp_path
+
+
+def linked(*words: str) -> Options:
+    return Options(links=words)
+
+
+def c_compiler(*words: str) -> None:
+    subprocess.run([*toolchain.find_compiler().command, *words], check=True)
+
+
+def test_c_files_are_compiled_and_linked(programs_cache: Path, c_files: Path) -> None:
+    programs, _ = build(EXTERN, linked("fast.c"))
+    assert output_of(programs) == "9\n"
+    assert sorted(path.name for path in programs.master.parent.iterdir()) == ["master", "slave"]
+    assert output_of(build(EXTERN, Options(links=("fast.c",), dynamic=True))[0]) == "9\n"
+
+
+def test_changes_in_c_and_its_headers_are_noticed(programs_cache: Path, c_files: Path) -> None:
+    first, _ = build(EXTERN, linked("fast.c"))
+    (c_files / "factor.h").write_text("#define TWO 20\n")
+    assert output_of(build(EXTERN, linked("fast.c"))[0]) == "63\n"
+    (c_files / "factor.h").write_text("#define TWO 2\n")
+    assert build(EXTERN, linked("fast.c"))[0] == first
+
+
+def test_objects_archives_and_libraries(programs_cache: Path, c_files: Path) -> None:
+    c_compiler("-c", "fast.c", "-o", "fast.o")
+    archiver = toolchain.find_compiler().archiver
+    subprocess.run([*archiver, "rcs", "libfast.a", "fast.o"], check=True)
+    made = [build(EXTERN, linked(*words))[0] for words in (["fast.o"], ["libfast.a"], ["-L.", "-lfast"])]
+    assert [output_of(programs) for programs in made] == ["9\n"] * 3
+    (c_files / "factor.h").write_text("#define TWO 20\n")
+    c_compiler("-c", "fast.c", "-o", "fast.o")
+    subprocess.run([*archiver, "rcs", "libfast.a", "fast.o"], check=True)
+    made = [build(EXTERN, linked(*words))[0] for words in (["fast.o"], ["libfast.a"], ["-L.", "-lfast"])]
+    assert [output_of(programs) for programs in made] == ["63\n"] * 3
+
+
+@pytest.mark.parametrize("words", [(), ("second.c",)])
+def test_missing_c_functions_are_told_by_their_declarations(
+    programs_cache: Path, c_files: Path, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(ProgramError) as caught:
+        build(EXTERN, linked(*words))
+    found = [(item.code, item.message, str(item.span)) for item in caught.value.diagnostics.items]
+    expected = [
+        ("E0316", "no C function `twice` was found when the program was linked", "prog.ms:1:12"),
+        ("E0316", "no C function `thrice` was found when the program was linked", "prog.ms:2:12"),
+    ]
+    assert found == expected[: 1 if words else 2]
+    assert list(programs_cache.iterdir()) == []
+
+
+def test_a_c_function_that_only_jobs_call_is_missed_too(programs_cache: Path) -> None:
+    text = "extern int twice(int x);\njob int f(int x) { return twice(x); }\nmaster { print(get(remote f(1))); }\n"
+    with pytest.raises(ProgramError):
+        build(text)
+    build("extern int twice(int x);\nmaster { }\n")  # nobody calls it
+
+
+def test_what_does_not_link_is_no_bug_of_ours(programs_cache: Path, c_files: Path) -> None:
+    def complaint(*words: str) -> str:
+        with pytest.raises(ToolchainError) as caught:
+            build(EXTERN, linked(*words))
+        return str(caught.value)
+
+    assert complaint("none.c") == "cannot read none.c: No such file or directory"
+    assert complaint("none.o") == "cannot read none.o: No such file or directory"
+    (c_files / "wrong.c").write_text("int twice(int x) { return y; }\n")
+    assert complaint("wrong.c").startswith("wrong.c does not compile:\n")
+    needs = "int more(int);\nint twice(int x) { return more(x); }\nint thrice(int x) { return x; }\n"
+    (c_files / "needs.c").write_text(needs)
+    assert complaint("needs.c").startswith("what --link names does not link:\n")
+    assert complaint("fast.c", "second.c").startswith("what --link names does not link")
+    assert "--dynamic" in complaint("fast.c", "-lno_such_library")

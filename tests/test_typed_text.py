@@ -146,3 +146,10 @@ def test_text_shows_every_kind_of_statement() -> None:
     ):
         assert f" {word}" in text
     assert "f(int&) -> int" in text
+
+
+def test_c_sources_are_part_of_the_fingerprint() -> None:
+    tree = program("master { }")
+    prints = {fingerprint(tree), fingerprint(tree, [b""]), fingerprint(tree, [b"a"]), fingerprint(tree, [b"a", b""])}
+    assert len(prints) == 4
+    assert fingerprint(tree, [b"a"]) == fingerprint(program("master { }"), [b"a"])

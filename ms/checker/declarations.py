@@ -16,7 +16,7 @@ from ms.checker.types import contains_job, resolve, resolve_result
 from ms.scope import ConstantSymbol, FunctionSymbol, StructSymbol
 from ms.source import SourceFile, Span
 from ms.typed import VariableKind
-from ms.types import VOID, StructType, Type
+from ms.types import BOOL, CHAR, DOUBLE, FLOAT, INT, LONG, VOID, StructType, Type, VectorType
 
 
 def check_modules(checker: Checker, program: syntax.Program) -> typed.Program:
@@ -36,7 +36,7 @@ def check_modules(checker: Checker, program: syntax.Program) -> typed.Program:
         checker.structs,
         tuple(constant for constant in computed if constant is not None),
         tuple(function for function in functions if function is not None),
-        (),
+        tuple(each.ref for each in checker.globals.functions.values() if each.ref is not None and each.ref.is_extern),
         master,
     )
 
@@ -48,7 +48,6 @@ def _collect(checker: Checker, module: syntax.Module) -> list[syntax.MasterDecla
     """Makes every name known; gives the master blocks."""
     masters: list[syntax.MasterDeclaration] = []
     symbols = checker.globals
-    unbuilt = Body(checker, "", None)
     for declaration in module.declarations:
         match declaration:
             case syntax.FunctionDeclaration(name=name, parameters=parameters):
@@ -66,10 +65,9 @@ def _collect(checker: Checker, module: syntax.Module) -> list[syntax.MasterDecla
                         symbols.constants[declarator.name.text] = ConstantSymbol(type, declarator)
             case syntax.MasterDeclaration():
                 masters.append(declaration)
-            case syntax.ExternDeclaration(name=name):
-                unbuilt.report_unbuilt("`extern`", declaration.span)
+            case syntax.ExternDeclaration(name=name, parameters=parameters):
                 if _is_free(checker, name):
-                    symbols.functions[name.text] = FunctionSymbol(name.span, None)
+                    symbols.functions[name.text] = FunctionSymbol(name.span, declaration, None, parameters)
             case syntax.Import():
                 pass
     return masters
@@ -150,10 +148,11 @@ def _check_heads(checker: Checker) -> list[tuple[FunctionSymbol, syntax.Function
     ordinal = 0
     for name, symbol in checker.globals.functions.items():
         declaration = symbol.declaration
-        if declaration is None:
+        body = Body(checker, name, None)
+        if isinstance(declaration, syntax.ExternDeclaration):
+            symbol.ref = _extern_head(body, declaration)
             continue
         ordinal += declaration.is_job
-        body = Body(checker, name, None)
         symbol.ref = body.ref = _head(body, declaration, ordinal if declaration.is_job else 0)
         body.result = None if symbol.ref is None else symbol.ref.result
         found.append((symbol, declaration, body))
@@ -183,6 +182,36 @@ def _head(body: Body, declaration: syntax.FunctionDeclaration, ordinal: int) -> 
     return typed.FunctionRef(
         body.name, tuple(types), tuple(kinds), result, is_job, False, ordinal, declaration.name.span
     )
+
+
+_C_SCALARS = (INT, LONG, DOUBLE, FLOAT, BOOL, CHAR)
+
+
+def _extern_head(body: Body, declaration: syntax.ExternDeclaration) -> typed.FunctionRef | None:
+    """The head of a C function: scalars in and out, and vectors of scalars in."""
+    name = declaration.name
+    is_wrong = name.text == "main" or name.text.startswith("ms_")
+    if is_wrong:
+        body.report(errors.runtime_name(name.span, name.text))
+    result = resolve_result(body, declaration.result)
+    if result is not None and result is not VOID and result not in _C_SCALARS:
+        body.report(errors.no_c_type(declaration.result.span, "return", result))
+        result = None
+    types: list[Type] = []
+    for parameter in declaration.parameters:
+        type = resolve(body, parameter.type, "a parameter")
+        if type is None:
+            continue
+        if parameter.is_reference:
+            body.report(errors.extern_with_reference(parameter.span, parameter.name.text))
+        elif type in _C_SCALARS or (isinstance(type, VectorType) and type.element in _C_SCALARS):
+            types.append(type)
+        else:
+            body.report(errors.no_c_type(parameter.type.span, "take", type))
+    if is_wrong or result is None or len(types) < len(declaration.parameters):
+        return None
+    kinds = (VariableKind.PARAMETER,) * len(types)
+    return typed.FunctionRef(name.text, tuple(types), kinds, result, False, True, 0, name.span)
 
 
 def _function(symbol: FunctionSymbol, declaration: syntax.FunctionDeclaration, body: Body) -> typed.Function | None:

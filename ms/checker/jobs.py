@@ -34,7 +34,8 @@ def remote_of(body: Body, tree: syntax.RemoteOf) -> typed.Expression | None:
         body.has_errors = True
         return None
     if not ref.is_job:
-        body.report(errors.not_a_job(call.function.span, name, "a function that is not a job", symbol.span))
+        what = "a C function" if ref.is_extern else "a function that is not a job"
+        body.report(errors.not_a_job(call.function.span, name, what, symbol.span))
         return None
     arguments = calls.plain_arguments(body, call)
     if arguments is None:

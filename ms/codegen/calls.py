@@ -17,8 +17,8 @@ from ms.codegen.abi import RESERVED_SYMBOLS
 from ms.codegen.emitter import NOMERGE, Writer
 from ms.codegen.layout import Layout
 from ms.codegen.memory import Operand, register, vector, view
-from ms.typed import Function, Passing, Variable, VariableKind
-from ms.types import VOID, JobType, MapType, Scalar, StructType, Type, VectorType
+from ms.typed import Function, FunctionRef, Passing, Variable, VariableKind
+from ms.types import BOOL, CHAR, INT, VOID, JobType, MapType, Scalar, StructType, Type, VectorType
 
 COUNT = "i32 range(i32 0, -2147483648)"
 """A count or a capacity as a parameter: never more than 2^31 - 1."""
@@ -127,3 +127,30 @@ def call(
         return ""
     value = w.value(text)
     return memory.returned(w, value) if isinstance(type, VectorType) else value
+
+
+# C functions
+
+_EXTENDED: dict[Type, str] = {BOOL: "zeroext ", CHAR: "zeroext ", INT: "signext "}
+"""How C passes what is narrower than a register."""
+
+
+def extern_call(w: Writer, function: FunctionRef, arguments: Sequence[Operand]) -> Operand:
+    """Calls a C function. A vector is the address of its elements (null for none) and their number, an int."""
+    types: list[str] = []
+    values: list[str] = []
+    for type, argument in zip(function.parameter_types, arguments, strict=True):
+        if isinstance(type, VectorType):
+            types += ["ptr readonly captures(none)", "i32 signext"]
+            values += view(argument)
+        else:
+            types.append(f"{layout.register_type(type)} {_EXTENDED.get(type, '')}".rstrip())
+            values.append(register(argument))
+    result = f"{_EXTENDED.get(function.result, '')}{layout.register_type(function.result)}"
+    w.module.extern(function.name, result, types)
+    listed = ", ".join(f"{type} {value}" for type, value in zip(types, values))
+    text = f"call {result} @{function.name}({listed}) {NOMERGE}"
+    if function.result is VOID:
+        w.emit(text)
+        return ""
+    return w.value(text)

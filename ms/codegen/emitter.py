@@ -75,6 +75,12 @@ class Module:
             self._declared.add(name)
             self._declarations.append(RUNTIME[name].declaration())
 
+    def extern(self, name: str, result: str, parameters: list[str]) -> None:
+        """A C function of the user's, unless the runtime uses the same one."""
+        if name not in self._declared:
+            self._declared.add(name)
+            self._declarations.append(f"declare {result} @{name}({', '.join(parameters)}) nounwind")
+
     def intrinsic(self, declaration: str) -> None:
         """An LLVM intrinsic, by its whole `declare` line."""
         if declaration not in self._declared:
@@ -85,7 +91,7 @@ class Module:
         """The name of a private constant with this type and value ("i32 5, align 4"); equal ones are one."""
         name = self._constants.get(definition)
         if name is None:
-            name = self._constants[definition] = f"@c{len(self._constants)}"
+            name = self._constants[definition] = f"@.c{len(self._constants)}"
             self.globals.append(f"{name} = private unnamed_addr constant {definition}")
         return name
 

@@ -485,6 +485,10 @@ def _slice(f: Frame, e: Slice) -> Operand:
 
 
 def _call(f: Frame, e: Call, into: str | None) -> Operand:
+    if e.function.is_extern:
+        operands = [look(f, argument) for argument in e.arguments]
+        f.at(e.span)
+        return calls.extern_call(f.w, e.function, operands)
     function = f.unit.function(e.function)
     ready: list[Operand | list[Operand]] = []
     passed = calls.passed(function)

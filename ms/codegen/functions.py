@@ -72,7 +72,8 @@ def _called(function: Function) -> Iterable[str]:
     for node in changes.walk([function.body]):
         match node:
             case Call() | FunctionValue() | RemoteCall():
-                yield node.function.name
+                if not node.function.is_extern:
+                    yield node.function.name
             case _:
                 pass
 

@@ -186,6 +186,9 @@ def _thunk(f: Frame, e: BuiltinCall, element: Type) -> str:
 
 def _call_less(f: Frame, less: FunctionRef, element: Type, left: str, right: str) -> str:
     """less(left, right) of two elements where they lie."""
+    if less.is_extern:
+        loaded = [memory.load(f.w, element, address) for address in (left, right)]
+        return register(calls.extern_call(f.w, less, loaded))
     function = f.unit.function(less)
     arguments: list[Operand] = []
     for (variable, passing), address in zip(calls.passed(function), (left, right), strict=True):
