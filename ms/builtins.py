@@ -201,7 +201,7 @@ _ROWS: tuple[Builtin, ...] = (
     _row("wait", "J #", JOB_STATE, "ms_job_wait_for", "the same, for so many seconds at most", DOUBLE, pure=False),
     _row("any", "JS", INT, "ms_jobs_any", "waits for one to end and gives its index", pure=False),
     _row("any", "JS #", INT, "ms_jobs_any_for", "the same, or -1 after so many seconds", DOUBLE, pure=False),
-    _row("completed", "JS", VOID, "completed", "in a for: the indices, in order of ending", pure=False, built=False),
+    _row("completed", "JS", VectorType(INT), "completed", "in a for: the indices, in order of ending", pure=False),
     _row("slaves", "", INT, "ms_slaves", "how many slaves are connected", pure=False),
     _row("slots", "", INT, "ms_slots", "how many jobs they can run at once", pure=False),
 )

@@ -158,6 +158,12 @@ def loop_variable(span: Span, wanted: Type, found: Type, sequence: Span) -> Diag
     return _report("E0201", message, span, "", _at(sequence, f"this gives {_a(wanted)} each time"))
 
 
+def wrong_elements(span: Span, expected: Type, found: Type, at: Span, where: str) -> Diagnostic:
+    """What `each` goes over has elements that the parameter cannot take."""
+    message = f"expected {expected} for each job, found {found}"
+    return _report("E0201", message, span, f"its elements are of type {found}", _at(at, where))
+
+
 def operator_undefined(span: Span, operator: str, left: Type, right: Type, *help: str) -> Diagnostic:
     types = f"two values of type {left}" if left == right else f"{left} and {right}"
     return _report("E0202", f"`{operator}` is not defined for {types}", span, help=help)
@@ -326,6 +332,12 @@ def literal_does_not_fit(span: Span, value: float, expected: Type, at: Span | No
 def builtin_not_applicable(span: Span, name: str, found: Type, wanted: str, *help: str) -> Diagnostic:
     """`wanted`: "a vector or a string", "a number"."""
     return _report("E0225", f"`{name}` wants {wanted}, found {found}", span, f"this is {_a(found)}", help=help)
+
+
+def wrong_tail(span: Span, name: str, result: Type, found: Type, declared: Span) -> Diagnostic:
+    """`return remote …` in a job with another result than its own."""
+    message = f"expected {JobType(result)}, found {found}: the result of this job becomes that of `{name}`"
+    return _report("E0201", message, span, f"this is {_a(found)}", _at(declared, f"`{name}` gives {result}"))
 
 
 def wrong_less(span: Span, name: str, element: Type, declared: Span | None) -> Diagnostic:
@@ -507,6 +519,42 @@ def job_reaches(span: Span, builtin: str, job: str, job_span: Span, chain: tuple
 
 def remote_without_call(span: Span) -> Diagnostic:
     return _report("E0407", "`remote` wants the call of a job", span, "", (), ("write it as: remote f(…)",))
+
+
+def each_outside(span: Span) -> Diagnostic:
+    help = "`remote f(each xs)` starts a job for each element"
+    return _report("E0408", "`each` stands only before an argument of a `remote` call", span, "", (), (help,))
+
+
+def cannot_each(span: Span, found: Type) -> Diagnostic:
+    help = ("a..b is a range: each 0..n",) if found in (INT, LONG) else ()
+    message = f"`each` wants a vector, a string or a range, found {found}"
+    return _report("E0408", message, span, f"this is {_a(found)}", help=help)
+
+
+def wrong_reducer(span: Span, name: str, result: Type, declared: Span | None) -> Diagnostic:
+    message = f"`reduce` wants a job `job {result} {name}({result}, {result})`, to combine the results"
+    return _report("E0409", message, span, "", _at(declared))
+
+
+def nothing_to_combine(span: Span, what: str, *help: str) -> Diagnostic:
+    """`what`: "this is a single job", "`f` gives none"."""
+    return _report("E0409", f"`reduce` combines the results of many jobs, and {what}", span, "", (), help)
+
+
+def completed_outside(span: Span) -> Diagnostic:
+    message = "`completed` stands only behind `in` of a `for`: for (int i in completed(js))"
+    return _report("E0410", message, span, help=("any(js) gives the index of a job that has ended",))
+
+
+def handle_of_another_type(span: Span, expected: Type, found: Type, declared: Span | None) -> Diagnostic:
+    """A handle in a `remote` call, where another one, or none, would have to stand for the value."""
+    stands = f"a {JobType(expected)} can stand for it"
+    if isinstance(expected, VectorType):
+        stands = f"a {JobType(expected)} or a {VectorType(JobType(expected.element))} can stand for it"
+    help = (stands, *_conversion_help(found, expected))
+    message = f"expected {expected}, found {found}, which does not stand for {_a(expected)}"
+    return _report("E0411", message, span, f"this is {_a(found)}", _at(declared, f"the parameter is {expected}"), help)
 
 
 # E05: references

@@ -51,7 +51,7 @@ from ms.typed import (
     VariableRef,
     While,
 )
-from ms.types import VectorType
+from ms.types import BOOL, VectorType
 from ms.uses import Owning, Passings, Use, is_place, root_of
 
 
@@ -452,8 +452,11 @@ class _Writer:
     def _for_completed(self, s: ForCompleted) -> ForCompleted:
         borrows = _lies_still(s.jobs) and self._liveness.borrows(s.jobs, s.body)
         hidden = () if borrows else (self.values.hidden(s.jobs.type, s.jobs.span),)
+        seen = self.values.hidden(VectorType(BOOL), s.jobs.span)
+        self._scopes.append(_Scope([seen]))
         body = self._over(s.jobs, (s.variable,), s.body, hidden, [])
-        return ForCompleted(s.variable, self._sequence(s.jobs, hidden), body, s.span, hidden)
+        self._scopes.pop()
+        return ForCompleted(s.variable, self._sequence(s.jobs, hidden), body, s.span, seen, (*hidden, seen))
 
 
 def _lies_still(e: Expression) -> bool:

@@ -371,14 +371,26 @@ class BuiltinCall:
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
-    """`remote f(…)`: starts a job. Arguments are only borrowed: they are encoded from where they lie."""
+    """`remote f(…)`: starts a job. Arguments are only borrowed: they are encoded from where they lie. One that is
+    written `each xs` is the whole vector, whose elements convert to the parameter's type, or a `Range`."""
 
     function: FunctionRef
     arguments: tuple[Expression, ...]
     each: tuple[bool, ...]  # which arguments are written `each xs`
-    waits: tuple[bool, ...]  # which arguments are handles that stand for their results
+    waits: tuple[bool, ...]  # which arguments are handles, or vectors of such, that stand for their results
     reduce: FunctionRef | None
     type: Type  # job<T>, or vector<job<T>> with `each` and without `reduce`
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`each low..high`: an argument of a `RemoteCall`, and nothing else. Its type is what it stands for, a vector of
+    int or long; it is never made."""
+
+    low: Expression
+    high: Expression
+    type: Type
     span: Span
 
 
@@ -429,7 +441,7 @@ Expression: TypeAlias = (
     IntLiteral | FloatLiteral | BoolLiteral | StringLiteral | StateLiteral | ZeroValue
     | VariableRef | ConstantRef | FunctionValue | Field | Index | MapEntry | Slice
     | Unary | Binary | Compare | Logical | Conditional | Convert | Concat
-    | VectorLiteral | StructLiteral | MapLiteral | Call | BuiltinCall | RemoteCall
+    | VectorLiteral | StructLiteral | MapLiteral | Call | BuiltinCall | RemoteCall | Range
     | Borrow | Move | Copy | Held | Scoped
 )  # fmt: skip
 
@@ -567,12 +579,14 @@ class ForPairs:
 
 @dataclass(frozen=True, slots=True)
 class ForCompleted:
-    """`for (int i in completed(js))`."""
+    """`for (int i in completed(js))`. The index converts to the variable's type. `seen`: a hidden
+    variable, vector<bool>, which tells the jobs that the loop has had; `drops` as in `ForEach`, and `seen`."""
 
     variable: Variable
     jobs: Expression
     body: Block
     span: Span
+    seen: Variable | None = None
     drops: tuple[Variable, ...] = ()
 
 
@@ -613,7 +627,8 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """The value is evaluated, then the drops are made, then control goes back. A tail job's value is a `RemoteCall`."""
+    """The value is evaluated, then the drops are made, then control goes back. A tail job's value is a `RemoteCall`,
+    also in a job without a result."""
 
     value: Expression | None
     span: Span

@@ -50,6 +50,7 @@ from ms.typed import (
     MapLiteral,
     Move,
     Passing,
+    Range,
     RemoteCall,
     Return,
     Scoped,
@@ -165,6 +166,11 @@ def _evaluation(e: StructLiteral) -> tuple[int, ...]:
     return (*e.evaluation, *(i for i in range(len(e.values)) if i not in e.evaluation))
 
 
+def _bounds(argument: Expression) -> tuple[Expression, ...]:
+    """What is evaluated for an argument of a `RemoteCall`: a range is no value."""
+    return (argument.low, argument.high) if isinstance(argument, Range) else (argument,)
+
+
 def operands(e: Expression, passings: Passings) -> tuple[Part, ...]:
     """The parts of an expression of the checker's tree, in the order of evaluation."""
     match e:
@@ -195,7 +201,9 @@ def operands(e: Expression, passings: Passings) -> tuple[Part, ...]:
         case StructLiteral():
             return tuple((e.values[i], Use.OWN) for i in _evaluation(e))
         case RemoteCall():
-            return tuple((a, Use.LOOK) for a in e.arguments)
+            return tuple((bound, Use.LOOK) for a in e.arguments for bound in _bounds(a))
+        case Range():
+            return ((e.low, Use.LOOK), (e.high, Use.LOOK))
         case MapEntry():
             return ((e.base, Use.BASE), (e.key, Use.OWN if e.inserts else Use.LOOK))
         case MapLiteral():
@@ -244,7 +252,12 @@ def rebuild(e: Expression, parts: Sequence[Expression]) -> Expression:
             by_field = dict(zip(evaluation, parts, strict=True))
             return StructLiteral(tuple(by_field[i] for i in range(len(e.values))), evaluation, e.type, e.span)
         case RemoteCall():
-            return RemoteCall(e.function, tuple(parts), e.each, e.waits, e.reduce, e.type, e.span)
+            given = iter(parts)
+            arguments = tuple(Range(next(given), next(given), a.type, a.span) if isinstance(a, Range) else next(given)
+                              for a in e.arguments)
+            return RemoteCall(e.function, arguments, e.each, e.waits, e.reduce, e.type, e.span)
+        case Range():
+            return Range(parts[0], parts[1], e.type, e.span)
         case MapEntry():
             return MapEntry(parts[0], parts[1], e.inserts, e.type, e.span)
         case MapLiteral():

@@ -512,7 +512,7 @@ class _Walk:
             case ForPairs():
                 self._over(s, s.sequence, [s.key] if s.value is None else [s.key, s.value], s.passing)
             case ForCompleted():
-                self._over(s, s.jobs, [s.variable], Passing.BORROWED)
+                self._over(s, s.jobs, [s.variable], Passing.OWNED)
             case _:
                 raise AssertionError(s)
 

@@ -366,6 +366,50 @@ def test_remote() -> None:
     assert (call.type, call.each, call.waits, call.reduce) == (JobType(INT), (False,), (False,), None)
 
 
+def remote_call(text: str) -> typed.RemoteCall:
+    """The one `remote` call of a master block that stands behind some jobs."""
+    jobs = """
+    job int f(int x) { return x; } job int add(int a, int b) { return a + b; }
+    job long total(vector<long> v) { return 0; } job double half(double x) { return x / 2; }
+    """
+    (call,) = [part for part in expressions(program(jobs + text).master) if isinstance(part, typed.RemoteCall)]
+    return call
+
+
+@pytest.mark.parametrize(
+    ("call", "type", "each", "waits"),
+    [
+        ("f(each [1, 2])", "vector<job<int>>", (True,), (False,)),
+        ("f(each 0..3)", "vector<job<int>>", (True,), (False,)),
+        ("f(each js)", "vector<job<int>>", (True,), (True,)),
+        ("add(j, 1)", "job<int>", (False, False), (True, False)),
+        ("add(each js, each 0..2)", "vector<job<int>>", (True, True), (True, False)),
+        ("total(ls)", "job<long>", (False,), (True,)),
+        ("total([1, 2])", "job<long>", (False,), (False,)),
+        ("total(each [ls])", "vector<job<long>>", (True,), (True,)),
+        ("f(each [1, 2]) reduce add", "job<int>", (True,), (False,)),
+    ],
+)
+def test_arguments_of_remote(call: str, type: str, each: tuple[bool, ...], waits: tuple[bool, ...]) -> None:
+    handles = "job<int> j; vector<job<int>> js; vector<job<long>> ls;"
+    found = remote_call(f"master {{ {handles} auto k = remote {call}; print(j, js, ls, k); }}")
+    assert (str(found.type), found.each, found.waits) == (type, each, waits)
+
+
+def test_elements_behind_each_convert_when_they_are_sent() -> None:
+    (argument,) = remote_call("master { vector<int> v = [1]; auto js = remote half(each v); print(js); }").arguments
+    assert str(argument.type) == "vector<int>"
+    (argument,) = remote_call("master { auto js = remote half(each [1]); print(js); }").arguments
+    assert str(argument.type) == "vector<double>"
+
+
+def test_return_remote_is_a_tail_job_in_jobs_only() -> None:
+    text = "job int g(int x) { return remote f(x); } job<int> h(int x) { return remote f(x); }"
+    tree = program(JOB + text)
+    returns = [function.body.statements[0] for function in tree.functions[1:]]
+    assert [isinstance(found, typed.Return) and found.is_tail_job for found in returns] == [True, False]
+
+
 def test_a_job_is_called_here_without_remote() -> None:
     declare = in_master("int x = f(2); print(x);", JOB)[0]
     assert isinstance(declare, typed.Declare)
@@ -407,13 +451,20 @@ def test_handles_are_values_of_the_master() -> None:
         ("job int f() { return size(«args»()); }", "E0405"),
         ("job int f() { «exit»(1); return 1; }", "E0405"),
         ("job int f() { return g(); } int g() { return h(); } int h() { return «arg»(0, 1); }", "E0405"),
-        (JOB + "job int g() { return get(«remote f(1)»); }", "E0901"),
-        (JOB + "job int g() { return «remote f(1)»; }", "E0901"),
-        (JOB + "int h() { return get(«remote f(1)»); } job int g() { return h(); }", "E0901"),
-        (JOB + "master { remote f(«each [1, 2]»); }", "E0901"),
-        (JOB + "job int g(int a, int b) { return a + b; } master { remote f(1) reduce «g»; }", "E0901"),
-        (JOB + "master { job<int> j; remote f(«j»); }", "E0901"),
-        ("master { vector<job<int>> js; for (int i in «completed»(js)) print(i); }", "E0901"),
+        (JOB + "job long g() { return «remote f(1)»; }", "E0201"),
+        (JOB + "int h() { return «remote f(1)»; }", "E0201"),
+        (JOB + "master { f(«each [1, 2]»); }", "E0408"),
+        (JOB + "master { remote f(each «3»); }", "E0408"),
+        (JOB + "master { remote f(each [«1.5»]); }", "E0205"),
+        (JOB + "master { vector<double> v; remote f(each «v»); }", "E0201"),
+        (JOB + "master { remote f(each 0..«1.5»); }", "E0205"),
+        (JOB + "job int g(int a, int b) { return a + b; } master { remote f(1) reduce «g»; }", "E0409"),
+        (JOB + "master { remote f(each [1]) reduce «f»; }", "E0409"),
+        (JOB + "master { remote f(each [1]) reduce «nothing»; }", "E0302"),
+        (JOB + "master { vector<job<int>> js = [remote f(1)]; print(«completed»(js)); }", "E0410"),
+        (JOB + "master { for (int i in completed(«remote f(1)»)) print(i); }", "E0402"),
+        ("job long g(long x) { return x; } master { job<int> j; remote g(«j»); }", "E0411"),
+        (JOB + "master { job<int> j; f(«j»); }", "E0201"),
     ],
 )
 def test_wrong_jobs(text: str, code: str) -> None:

@@ -51,6 +51,9 @@ def builtin_call(
     body: Body, tree: syntax.CallOf, rows: tuple[Builtin, ...], arguments: list[syntax.Expression], hint: Type | None
 ) -> typed.Expression | None:
     name = tree.function.text
+    if name == "completed":
+        body.report(errors.completed_outside(tree.function.span))
+        return None
     built = [row for row in rows if row.built]
     if not built:
         body.report_unbuilt(f"`{name}`", tree.function.span)

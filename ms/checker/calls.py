@@ -9,10 +9,10 @@ from __future__ import annotations
 from ms import builtins, errors, syntax, typed
 from ms.checker import builtin_calls, expressions, references
 from ms.checker.context import Body, CallSite
-from ms.checker.conversions import Wanted, coerce, convert
+from ms.checker.conversions import Wanted, convert
 from ms.checker.types import is_number
 from ms.scope import FunctionSymbol, nearest
-from ms.types import JobType, Type
+from ms.types import Type
 
 
 def call(body: Body, tree: syntax.CallOf, hint: Type | None) -> typed.Expression | None:
@@ -39,7 +39,7 @@ def plain_arguments(body: Body, tree: syntax.CallOf) -> list[syntax.Expression] 
     arguments: list[syntax.Expression] = [] if tree.receiver is None else [tree.receiver]
     for argument in tree.arguments:
         if isinstance(argument, syntax.EachArgument):
-            body.report_unbuilt("`each`", argument.span)
+            body.report(errors.each_outside(argument.span))
             return None
         arguments.append(argument)
     return arguments
@@ -89,7 +89,6 @@ def checked_arguments(
     tree: syntax.CallOf,
     symbol: FunctionSymbol,
     arguments: list[syntax.Expression],
-    is_remote: bool = False,
 ) -> tuple[typed.Expression, ...] | None:
     """Every argument as its parameter wants it; None when one of them is wrong."""
     ref = symbol.ref
@@ -106,12 +105,8 @@ def checked_arguments(
         if kind is typed.VariableKind.REFERENCE:
             given = references.reference_argument(body, argument, type, parameter)
         else:
-            given = expressions.value(body, argument, type)
-            if given is not None and is_remote and given.type == JobType(type):
-                body.report_unbuilt("a handle that stands for its result", argument.span)
-                given = None
-        if given is not None and kind is not typed.VariableKind.REFERENCE:
-            given = coerce(body, given, type, Wanted(parameter.span, f"the parameter is {type}"))
+            wanted = Wanted(parameter.span, f"the parameter is {type}")
+            given = expressions.value_as(body, argument, type, wanted)
         if given is not None:
             checked.append(given)
     return tuple(checked) if len(checked) == count else None

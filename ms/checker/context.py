@@ -75,8 +75,8 @@ class Around(Enum):
 @dataclass(slots=True, eq=False)
 class Body:
     """A function, the master block or a constant's value while it is checked. `result` is None for a constant, and
-    when the result type is wrong. `calls`, `master_calls` and `remotes` are what `jobs.py` needs to find what a job
-    can reach."""
+    when the result type is wrong. `calls` and `master_calls` are what `jobs.py` needs to find what a job can
+    reach."""
 
     checker: Checker
     name: str
@@ -90,7 +90,6 @@ class Body:
     unbuilt: set[str] = field(default_factory=set)
     calls: list[CallSite] = field(default_factory=list)
     master_calls: list[CallSite] = field(default_factory=list)
-    remotes: list[CallSite] = field(default_factory=list)
 
     def report(self, diagnostic: Diagnostic) -> None:
         if diagnostic.severity is Severity.ERROR:
@@ -119,7 +118,7 @@ class Body:
         checker, items = self.checker, self.checker.diagnostics.items
         said, error_count, has_errors = len(items), checker.error_count, self.has_errors
         unknown, unbuilt = set(self.unknown), set(self.unbuilt)
-        lists: tuple[list[CallSite], ...] = (self.calls, self.master_calls, self.remotes)
+        lists: tuple[list[CallSite], ...] = (self.calls, self.master_calls)
         sizes = [len(sites) for sites in lists]
         try:
             result = check()

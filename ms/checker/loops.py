@@ -6,7 +6,7 @@ Invariant: what is looped over is checked before the loop variable is known, so 
 from __future__ import annotations
 
 from ms import errors, syntax, typed
-from ms.checker import expressions, statements
+from ms.checker import expressions, jobs, statements
 from ms.checker.context import Around, Body
 from ms.checker.conversions import Wanted, coerce
 from ms.checker.types import is_auto, resolve
@@ -42,6 +42,8 @@ def for_in(body: Body, tree: syntax.ForInStatement) -> typed.Statement:
         return _for_pairs(body, tree)
     if isinstance(tree.sequence, syntax.Range):
         return _for_range(body, tree, tree.sequence)
+    if isinstance(tree.sequence, syntax.CallOf) and jobs.is_completed(body, tree.sequence):
+        return _for_completed(body, tree, tree.sequence)
     return _for_each(body, tree)
 
 
@@ -132,6 +134,16 @@ def _element(body: Body, span: Span, type: Type) -> Type | None:
     else:
         body.report(errors.cannot_loop(span, type, pairs=False))
     return None
+
+
+def _for_completed(body: Body, tree: syntax.ForInStatement, sequence: syntax.CallOf) -> typed.Statement:
+    type_name, name = tree.variables[0]
+    type = INT if is_auto(type_name) else resolve(body, type_name, "a variable")
+    handles = jobs.completed_jobs(body, sequence)
+    if type is not None and not converts_implicitly(INT, type):
+        body.report(errors.loop_variable(type_name.span, INT, type, sequence.span))
+    variable, inner = _variable(body, tree, type, name)
+    return typed.ForCompleted(variable, handles or typed.ZeroValue(VOID, sequence.span), inner, tree.span)
 
 
 def _for_pairs(body: Body, tree: syntax.ForInStatement) -> typed.Statement:

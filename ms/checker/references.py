@@ -101,6 +101,8 @@ def _parts(expression: typed.Expression) -> Iterator[typed.Expression]:
             yield from (base, key)
         case typed.Slice(base=base, low=low, high=high):
             yield from (base, low, high)
+        case typed.Range(low=low, high=high):
+            yield from (low, high)
         case typed.Unary(operand=operand) | typed.Convert(operand=operand):
             yield operand
         case (

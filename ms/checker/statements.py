@@ -18,7 +18,7 @@ from ms.checker.operators import arithmetic_type
 from ms.checker.types import is_auto, is_number, promoted, resolve
 from ms.source import Span
 from ms.typed import VariableKind
-from ms.types import CHAR, FLOATS, INT, INTEGERS, STRING, VOID, Type, VectorType, converts_implicitly
+from ms.types import CHAR, FLOATS, INT, INTEGERS, STRING, VOID, JobType, Type, VectorType, converts_implicitly
 
 
 def block(body: Body, tree: syntax.BlockOf) -> typed.Block:
@@ -373,13 +373,22 @@ def return_statement(body: Body, tree: syntax.ReturnStatement) -> typed.Statemen
         if result is not None and result is not VOID:
             body.report(errors.return_without_value(tree.span, result, declared))
         return typed.Return(None, tree.span)
+    if body.ref is not None and body.ref.is_job and isinstance(tree.value, syntax.RemoteOf):
+        return tail_job(body, tree, tree.value)
     if result is VOID:
         if expressions.expression(body, tree.value) is not None:
             name = "the master block" if body.ref is None else f"`{body.name}`"
             body.report(errors.return_with_value(tree.value.span, name, declared))
         return typed.Return(None, tree.span)
-    if body.ref is not None and body.ref.is_job and isinstance(tree.value, syntax.RemoteOf):
-        # A tail job: that a job cannot start one yet is said by `jobs.check_reach`.
-        return typed.Return(expressions.expression(body, tree.value), tree.span)
     value = expressions.value_as(body, tree.value, result, Wanted(declared, f"`{body.name}` gives {result}"))
     return typed.Return(value, tree.span)
+
+
+def tail_job(body: Body, tree: syntax.ReturnStatement, remote: syntax.RemoteOf) -> typed.Statement:
+    """`return remote g(x);` in a job."""
+    assert body.ref is not None
+    value = expressions.expression(body, remote)
+    if value is not None and body.result is not None and value.type != JobType(body.result):
+        declared = body.ref.span
+        body.report(errors.wrong_tail(remote.span, body.name, body.result, value.type, declared))
+    return typed.Return(value, tree.span, is_tail_job=True)

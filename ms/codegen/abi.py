@@ -179,6 +179,7 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("void ms_fail_empty p", _FAILS),
         # Jobs
         _function("p ms_remote_new i l p"),
+        _function("void ms_remote_hole p l p"),
         _function("void ms_remote_start p"),
         _function("r ms_job_get p"),
         _function("i ms_job_state p"),
@@ -189,6 +190,9 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("v ms_job_story p"),
         _function("i ms_jobs_any v"),
         _function("i ms_jobs_any_for v d"),
+        _function("i ms_jobs_next v p"),
+        _function("p ms_jobs_reduce i v"),
+        _function("void ms_remote_tail p", "nounwind noreturn", fails=False),
         _function("void ms_job_retain p", fails=False),
         _function("void ms_job_release p", fails=False),
         _function("i ms_slaves"),

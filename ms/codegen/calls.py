@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ms.codegen import layout, memory
+from ms.codegen import changes, layout, memory
 from ms.codegen.abi import RESERVED_SYMBOLS
 from ms.codegen.emitter import NOMERGE, Writer
 from ms.codegen.layout import Layout
 from ms.codegen.memory import Operand, register, vector, view
-from ms.typed import Function, FunctionRef, Passing, Variable, VariableKind
+from ms.typed import Function, FunctionRef, Passing, Return, Variable, VariableKind
 from ms.types import BOOL, CHAR, INT, VOID, JobType, MapType, Scalar, StructType, Type, VectorType
 
 COUNT = "i32 range(i32 0, -2147483648)"
@@ -39,6 +39,19 @@ def symbol(name: str) -> str:
     if name in RESERVED_SYMBOLS or name.startswith(("ms_", "_", "llvm")):
         return f"@{name}.ms"
     return f"@{name}"
+
+
+def has_tail_job(function: Function) -> bool:
+    """Whether the function is a job that may end in `return remote …`. Then it is there twice: as it is called, where
+    it waits for that job, and as a slave runs it."""
+    nodes = changes.walk([function.body])
+    return function.ref.is_job and any(isinstance(node, Return) and node.is_tail_job for node in nodes)
+
+
+def tail_symbol(function: Function) -> str:
+    """The symbol of a job with a tail job as a slave runs it. In front of its parameters stands where to leave the
+    handle."""
+    return f'@"tail.{function.ref.name}"'
 
 
 def passed(function: Function) -> list[tuple[Variable, Passing]]:
@@ -109,9 +122,10 @@ def call(
     result: str | None = None,
     attributes: str = NOMERGE,
     symbol: str = "",
+    tail: str | None = None,
 ) -> Operand:
     """Calls a function of the program, under its own symbol if no other is given. A struct comes back at
-    `result`, or in new memory; void gives ""."""
+    `result`, or in new memory; void gives "". With `tail`, a job may leave the handle of its tail job there instead."""
     target = signature(shapes, function)
     pairs = zip(passed(function), arguments, strict=True)
     listed = [_argument(variable, passing, value) for (variable, passing), value in pairs]
@@ -119,12 +133,13 @@ def call(
     symbol = symbol or target.symbol
     if target.returns_struct:
         result = result or w.alloca(layout.memory_type(type))
-        w.emit(f"call fastcc void {symbol}({', '.join([f'ptr {result}', *listed])}) {attributes}")
-        return result
+        listed = [f"ptr {result}", *listed]
+    if tail is not None:
+        symbol, listed = tail_symbol(function), [f"ptr {tail}", *listed]
     text = f"call fastcc {target.result} {symbol}({', '.join(listed)}) {attributes}"
-    if type is VOID:
+    if target.result == "void":
         w.emit(text)
-        return ""
+        return result or ""
     value = w.value(text)
     return memory.returned(w, value) if isinstance(type, VectorType) else value
 

@@ -19,6 +19,7 @@ from ms.typed import (
     Constant,
     Declare,
     Field,
+    ForCompleted,
     ForEach,
     ForRange,
     FunctionRef,
@@ -104,7 +105,7 @@ def changed_variables(nodes: Iterable[object]) -> set[Variable]:
                 places.append(node.target)
             case Move():
                 places.append(node.place)
-            case Declare() | Held() | ForRange() | ForEach():
+            case Declare() | Held() | ForRange() | ForEach() | ForCompleted():
                 found.add(node.variable)
             case Call() | BuiltinCall():
                 places += _passed_in_place(node)
@@ -128,7 +129,7 @@ def reshaped_variables(nodes: Iterable[object], owns: Callable[[Type], bool]) ->
                 places.append(node.target)
             case Move():
                 places.append(node.place)
-            case Declare() | Held() | ForRange() | ForEach():
+            case Declare() | Held() | ForRange() | ForEach() | ForCompleted():
                 found.add(node.variable)
             case BuiltinCall() if node.builtin.symbol == "swap":
                 vector = node.arguments[0].type

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from ms.builtins import Mode
-from ms.codegen import arithmetic, builtins, calls, constants, memory, vectors
+from ms.codegen import arithmetic, builtins, calls, constants, memory, remote, vectors
 from ms.codegen.frame import Frame
 from ms.codegen.layout import register_type
 from ms.codegen.memory import EMPTY, Operand, View, register, view
@@ -43,6 +43,7 @@ from ms.typed import (
     MapLiteral,
     Move,
     Passing,
+    Range,
     RemoteCall,
     Scoped,
     Slice,
@@ -160,6 +161,8 @@ def _make(f: Frame, e: Expression, into: str | None) -> Operand:
             return _slice(f, e)
         case RemoteCall():
             return _remote_call(f, e)
+        case Range():
+            raise InternalError("a range stands for a value", e.span)
         case Borrow() | Held():
             raise InternalError("a borrowed value is taken", e.span)
         case FunctionValue():
@@ -557,10 +560,12 @@ def _builtin_call(f: Frame, e: BuiltinCall) -> Operand:
 
 
 def _remote_call(f: Frame, e: RemoteCall) -> Operand:
-    if any(e.each) or any(e.waits) or e.reduce is not None:
-        raise InternalError("`each`, `reduce` and handles as arguments are not in this version", e.span)
-    operands = [look(f, argument) for argument in e.arguments]
+    starts, f.is_tail = not f.is_tail, False
+    operands: list[Operand] = []
+    for argument in e.arguments:
+        if isinstance(argument, Range):
+            operands += [value(f, argument.low), value(f, argument.high)]
+        else:
+            operands.append(look(f, argument))
     f.at(e.span)
-    return f.unit.wire.remote(f.w, f.unit.function(e.function), operands)
-
-
+    return remote.generate(f, e, operands, starts)

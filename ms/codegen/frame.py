@@ -83,6 +83,8 @@ class Frame:
     proven: dict[int, Proven] = field(default_factory=dict)  # by the identity of an `Index`
     round: Callable[[], str] = str  # the value (i64) of the variable of the loop that `proven` is about
     unwrapped: Update | None = None  # the step of that loop, which is known not to wrap
+    tail: str = ""  # where to leave the handle of a tail job, in the version of a job that a slave runs
+    is_tail: bool = False  # what is evaluated is a tail job, which the runtime starts when this one has ended
 
     def at(self, span: Span) -> None:
         """What is emitted from here on belongs to the place at which the span starts."""

@@ -78,20 +78,34 @@ def _called(function: Function) -> Iterable[str]:
                 pass
 
 
+def _started(functions: Iterable[Function]) -> set[str]:
+    """The jobs that these functions start: of which a `get` may have to say what their arguments were."""
+    names: set[str] = set()
+    for node in changes.walk(function.body for function in functions):
+        if isinstance(node, RemoteCall):
+            names.add(node.function.name)
+            if node.reduce is not None:
+                names.add(node.reduce.name)
+    return names
+
+
 # One function
 
 
 def function(unit: Unit, function: Function) -> None:
     for own, following in recursion.next_symbols(calls.symbol(function.ref.name), recursion.copies(function)):
         _function(unit, function, own, following)
+    if calls.has_tail_job(function):
+        _function(unit, function, calls.tail_symbol(function), calls.symbol(function.ref.name), "%tail")
 
 
-def _function(unit: Unit, function: Function, own_symbol: str, next_symbol: str) -> None:
-    """Writes a function under a symbol; where it calls itself it calls `next_symbol`."""
+def _function(unit: Unit, function: Function, own_symbol: str, next_symbol: str, tail: str = "") -> None:
+    """Writes a function under a symbol; where it calls itself it calls `next_symbol`. `tail`: the register that says
+    where a job leaves the handle of its tail job, in the version that a slave runs."""
     is_master = function.ref.name == "master"
     scope = unit.debug.subprogram(function.ref.name, function.ref.span)
     w = Writer(unit.module)
-    frame = Frame(unit, function, scope, w, next_symbol)
+    frame = Frame(unit, function, scope, w, next_symbol, tail=tail)
     frame.at(function.ref.span)
     target = calls.signature(unit.shapes, function)
     if target.returns_struct:
@@ -104,7 +118,8 @@ def _function(unit: Unit, function: Function, own_symbol: str, next_symbol: str)
     if not w.ended and function.ref.result is VOID:
         statements.end_function(frame, "")
     convention = "internal" if is_master else FASTCC
-    w.finish(f"{convention} {target.result} {own_symbol}({target.parameters})", scope=scope)
+    parameters = ", ".join(part for part in (f"ptr {tail}" if tail else "", target.parameters) if part)
+    w.finish(f"{convention} {target.result} {own_symbol}({parameters})", scope=scope)
 
 
 def _parameter(f: Frame, variable: Variable, passing: Passing, is_changed: bool) -> None:
@@ -141,9 +156,10 @@ def _description(unit: Unit, program: Program, role: Role, fingerprint: bytes) -
     """`ms_program`; see `ms_program_description` in ms.h."""
     module = unit.module
     jobs = sorted((f for f in program.functions if f.ref.is_job), key=lambda f: f.ref.ordinal)
+    started = _started(reachable(program, role))
     rows = []
     for job in jobs:
-        describe = unit.wire.entry_describe(job) if role is Role.MASTER else "null"
+        describe = unit.wire.entry_describe(job) if role is Role.MASTER or job.ref.name in started else "null"
         name = module.c_string(job.ref.name)
         rows.append(f"{{ ptr, ptr, ptr }} {{ ptr {name}, ptr {unit.wire.entry_run(job)}, ptr {describe} }}")
     table = "null"

@@ -25,6 +25,7 @@ from ms.typed import (
     Convert,
     Expression,
     For,
+    ForCompleted,
     ForEach,
     ForRange,
     Passing,
@@ -307,3 +308,29 @@ def _bind_element(f: Frame, s: ForEach, address: str) -> None:
         f.zero(element, address)
     else:
         f.store(element, f.unit.glue.copy(w, element, memory.load(w, element, address)), f.slot(variable))
+
+
+# for (int i in completed(js))
+
+
+def for_completed(f: Frame, s: ForCompleted, emit: Emit) -> None:
+    w = f.w
+    assert s.seen is not None
+    for variable in s.drops:
+        if variable.kind is VariableKind.HIDDEN:
+            f.zero(variable.type, f.slot(variable))
+    jobs = view(expressions.look(f, s.jobs))
+    f.at(s.span)
+    seen = memory.call_vector(w, "ms_vector_zero", [memory.wide(w, jobs.length), "1"])
+    f.store(s.seen.type, seen, f.slot(s.seen))
+    head, body, after = w.new_label(), w.new_label(), w.new_label()
+    w.label(head)
+    f.at(s.span)
+    index = memory.call_register(w, "ms_jobs_next", [jobs, seen.data])
+    w.branch_if(w.value(f"icmp sge i32 {index}, 0"), body, after)
+    w.label(body)
+    f.store(s.variable.type, arithmetic.convert(f, index, INT, s.variable.type), f.slot(s.variable))
+    _body(f, s.body, after, head, emit)
+    w.label(after)
+    f.at(s.span)
+    f.drop_all(s.drops)

@@ -218,6 +218,11 @@ def add(w: Writer, left: str, right: str) -> str:
     return left if right == "0" else w.value(f"add nuw nsw i64 {left}, {right}")
 
 
+def distance(w: Writer, start: str, end: str) -> str:
+    """How many bytes (i64) lie between two addresses."""
+    return w.value(f"sub i64 {w.value(f'ptrtoint ptr {end} to i64')}, {w.value(f'ptrtoint ptr {start} to i64')}")
+
+
 # Calls of the runtime
 
 

@@ -27,6 +27,7 @@ from ms.typed import (
     Expression,
     Field,
     For,
+    ForCompleted,
     ForEach,
     ForPairs,
     ForRange,
@@ -43,7 +44,7 @@ NODES_MAX = 600
 """Larger bodies are not worth writing twice."""
 _MAGNITUDES: dict[Type, int] = {CHAR: 1 << 8, INT: 1 << 31, LONG: 1 << 63}
 _LONG_MAX = 1 << 40  # what a long that takes part in arithmetic is bounded to, by a condition
-_LOOPS = (While, For, ForRange, ForEach, ForPairs)
+_LOOPS = (While, For, ForRange, ForEach, ForPairs, ForCompleted)
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from ms.typed import (
     Continue,
     Declare,
     Evaluate,
+    Expression,
     For,
     ForCompleted,
     ForEach,
@@ -78,8 +79,10 @@ def statement(f: Frame, s: Statement) -> None:
             _continue(f, s)
         case Return():
             _return(f, s)
-        case ForPairs() | ForCompleted():
-            raise InternalError("maps and completed are not in this version", s.span)
+        case ForCompleted():
+            loops.for_completed(f, s, statement)
+        case ForPairs():
+            raise InternalError("maps are not in this version", s.span)
         case _:
             assert_never(s)
 
@@ -131,8 +134,9 @@ def _append(f: Frame, s: Append) -> None:
 
 
 def _return(f: Frame, s: Return) -> None:
-    if s.is_tail_job:
-        raise InternalError("tail jobs are not in this version", s.span)
+    if s.is_tail_job and s.value is not None:
+        _return_tail(f, s, s.value)
+        return
     result: Operand = ""
     if s.value is not None:
         if f.result is not None:
@@ -140,6 +144,28 @@ def _return(f: Frame, s: Return) -> None:
         else:
             result = expressions.take(f, s.value)
     f.at(s.span)
+    for variable in s.drops:
+        f.drop(variable)
+    end_function(f, result)
+
+
+def _return_tail(f: Frame, s: Return, job: Expression) -> None:
+    """As a slave runs the job, it ends here and leaves the handle of the other one; as it is called, it waits."""
+    type = f.function.ref.result
+    f.is_tail = bool(f.tail)
+    handle = register(expressions.take(f, job))
+    f.at(job.span)
+    result: Operand = memory.EMPTY if isinstance(type, VectorType) else ""
+    if f.tail:
+        f.w.emit(f"store ptr {handle}, ptr {f.tail}")
+        if type is not VOID and f.result is None and not isinstance(type, VectorType):
+            result = memory.zero_register(type)
+    else:
+        place = "" if type is VOID else f.result or f.temporary(type)
+        f.unit.wire.result(f.w, type, handle, place)
+        memory.call(f.w, "ms_job_release", [handle])
+        if type is not VOID and f.result is None:
+            result = memory.load(f.w, type, place)
     for variable in s.drops:
         f.drop(variable)
     end_function(f, result)

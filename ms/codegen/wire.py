@@ -20,6 +20,7 @@ from ms.typed import Function, Passing
 from ms.types import BOOL, VOID, JobType, MapType, Scalar, StructType, Type, VectorType
 
 COUNT_SIZE = 4
+_HANDLE = JobType(VOID)  # all handles lie in memory alike
 
 
 class Wire:
@@ -214,20 +215,38 @@ class Wire:
 
     # Calls from afar
 
-    def remote(self, w: Writer, function: Function, values: Sequence[Operand]) -> str:
-        """Starts a job with these arguments; its handle."""
+    def remote(self, w: Writer, function: Function, values: Sequence[tuple[Operand, bool]]) -> str:
+        """A job with these arguments, which is not started yet; its handle. An argument with True is a handle, or a
+        vector of handles, that stands for its results: they leave holes."""
         types = function.ref.parameter_types
         size = "0"
-        for type, value in zip(types, values, strict=True):
-            size = memory.add(w, size, self.size(w, type, value))
+        for type, (value, waits) in zip(types, values, strict=True):
+            size = memory.add(w, size, _size_around(value) if waits else self.size(w, type, value))
         at_pointer = w.alloca("ptr")
         handle = memory.call_register(w, "ms_remote_new", [str(function.ref.ordinal), size, at_pointer])
         if types:
-            at = w.value(f"load ptr, ptr {at_pointer}")
-            for type, value in zip(types, values, strict=True):
-                at = self.put(w, type, value, at)
-        memory.call(w, "ms_remote_start", [handle])
+            start = at = w.value(f"load ptr, ptr {at_pointer}")
+            holes: list[tuple[str, Operand]] = []
+            for type, (value, waits) in zip(types, values, strict=True):
+                if not waits:
+                    at = self.put(w, type, value, at)
+                    continue
+                if not isinstance(value, str):
+                    at = self._put_count(w, view(value).length, at)
+                holes.append((at, value))
+            for at, value in holes:
+                self._hole(w, handle, memory.distance(w, start, at), value)
         return handle
+
+    def _hole(self, w: Writer, handle: str, offset: str, value: Operand) -> None:
+        """The results of the jobs that `value` holds belong to this offset of the arguments."""
+        if isinstance(value, str):
+            memory.call(w, "ms_remote_hole", [handle, offset, value])
+            return
+        data, count = view(value)
+        with w.counted(memory.wide(w, count)) as index:
+            dependency = memory.load_register(w, _HANDLE, memory.element(w, _HANDLE, data, index))
+            memory.call(w, "ms_remote_hole", [handle, offset, dependency])
 
     def result(self, w: Writer, type: Type, handle: str, address: str) -> None:
         """Waits for a job and decodes its result to `address`; nothing for void."""
@@ -259,17 +278,39 @@ class Wire:
             arguments.append(memory.load(w, variable.type, place))
         # The entry has no place in the source, so the job must not be inlined into it: its lines would have no
         # function.
-        result = calls.call(w, self.shapes, function, arguments, attributes=NOMERGE_NOINLINE)
+        tail = self._tail_place(w, function)
+        result = calls.call(w, self.shapes, function, arguments, attributes=NOMERGE_NOINLINE, tail=tail)
+        if tail is not None:
+            self._become_tail(w, function, places, tail)
         type = function.ref.result
         if type is not VOID:
             at = memory.call_register(w, "ms_result_reserve", ["%result", self.size(w, type, result)])
             self.put(w, type, result, at)
             self.glue.drop_value(w, type, result)
+        self._drop_borrowed(w, function, places)
+        w.ret("i1 true")
+        return self._finish_entry(w, function, "run", "ptr %reader, ptr %result", PLAIN)
+
+    def _drop_borrowed(self, w: Writer, function: Function, places: Sequence[str]) -> None:
         for (variable, passing), place in zip(calls.passed(function), places, strict=True):
             if passing is Passing.BORROWED:
                 self.glue.drop(w, variable.type, place)
-        w.ret("i1 true")
-        return self._finish_entry(w, function, "run", "ptr %reader, ptr %result", PLAIN)
+
+    @staticmethod
+    def _tail_place(w: Writer, function: Function) -> str | None:
+        """Where a job leaves the handle of its tail job; None for one that has no tail job."""
+        if not calls.has_tail_job(function):
+            return None
+        place = w.alloca("ptr")
+        w.emit(f"store ptr null, ptr {place}")
+        return place
+
+    def _become_tail(self, w: Writer, function: Function, places: Sequence[str], tail: str) -> None:
+        """Ends the job when it has left a tail job; everything of its own is given back by then."""
+        handle = w.value(f"load ptr, ptr {tail}")
+        with w.when(w.value(f"icmp ne ptr {handle}, null")):
+            self._drop_borrowed(w, function, places)
+            memory.call(w, "ms_remote_tail", [handle])
 
     def entry_describe(self, function: Function) -> str:
         """The job's `describe` entry."""
@@ -308,6 +349,11 @@ class Wire:
         name = f'@"{sort}.{function.ref.name}"'
         w.finish(f"internal zeroext i1 {name}({parameters})", attributes)
         return name
+
+
+def _size_around(value: Operand) -> str:
+    """The size of what stands around holes: nothing for one, a count for a vector of them."""
+    return "0" if isinstance(value, str) else str(COUNT_SIZE)
 
 
 def _no_encoding(type: JobType | MapType | Type) -> InternalError:
