@@ -10,7 +10,7 @@ int add_all(int a, long b, unsigned char c)
 
 long widest(int a)
 {
-    return (long)a << 40;
+    return (long)a * (1L << 40);
 }
 
 bool flip(bool b)
