@@ -364,6 +364,11 @@ def not_ordered(span: Span, found: Type, *help: str) -> Diagnostic:
     )
 
 
+def not_a_key(span: Span, found: Type) -> Diagnostic:
+    message = f"a map's key is int, long, char, bool or string, found {found}"
+    return _report("E0230", message, span, f"this is {_a(found)}")
+
+
 # E03: names and declarations
 
 

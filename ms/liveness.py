@@ -94,6 +94,13 @@ class Flow:
         )
 
 
+def names(s: ForEach | ForPairs) -> int:
+    """The variables that a loop makes."""
+    if isinstance(s, ForEach):
+        return bit(s.variable)
+    return bit(s.key) if s.value is None else bit(s.key) | bit(s.value)
+
+
 def is_endless(condition: Expression | None) -> bool:
     """Whether a loop with this condition is left by `break` and `return` only."""
     return condition is None or (isinstance(condition, BoolLiteral) and condition.value)
@@ -319,7 +326,7 @@ class Consumption:
             expressions, statements = statement_parts(s)
             for inner in statements:
                 known |= self.of(inner)
-            if isinstance(s, ForEach) and (known | self._liveness.facts(s.body).changes) & bit(s.variable):
+            if isinstance(s, ForEach | ForPairs) and (known | self._liveness.facts(s.body).changes) & names(s):
                 expressions = ((s.sequence, Use.OWN),)
             for expression, use in expressions:
                 known |= self._expression(expression, use)
@@ -328,7 +335,7 @@ class Consumption:
 
     def _expression(self, e: Expression, use: Use) -> int:
         found = 0
-        if is_place(e) and use in (Use.OWN, Use.REUSE, Use.GROW) and self._owning.owns(e.type):
+        if is_place(e) and use in (Use.OWN, Use.REUSE, Use.GROW, Use.KEY) and self._owning.owns(e.type):
             found = root_bit(e)
         for part, part_use in operands(e, self._passings):
             found |= self._expression(part, use if part_use is Use.SAME else part_use)

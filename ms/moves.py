@@ -101,6 +101,11 @@ class Values:
             self._seen |= mask
             self.later_uses[root.variable.number] = root.span
 
+    def begin(self, target: Expression) -> None:
+        """A statement changes the place: its value is rewritten next, then the target itself."""
+        self._effects = 0
+        self.use(target)
+
     def kill(self, variable: Variable) -> None:
         """Before this point the value of the variable is not needed."""
         self.live &= ~bit(variable)
@@ -123,16 +128,19 @@ class Values:
         changes = self._liveness.of_expression(value).changes
         self._target = target if _is_steady(target, changes) else None
         self._seen = 0
-        new = self.scoped(value, Use.OWN)
+        # Putting a key in moves what lies in the map, structs that are looked at included.
+        later = root_bit(target) if _inserts(target) else 0
+        new = self.scoped(value, Use.OWN, later)
         self._target = None
         return new
 
     def target(self, place: Expression) -> Expression:
-        """A place that a statement changes or borrows; temporaries in its indices end with each index."""
+        """A place that a statement changes or borrows, reached when its value has been evaluated; temporaries in its
+        indices end with each index."""
         outer = self._scopes_indices
         self._scopes_indices = True
-        self._effects = 0
-        new = self._path(place, 0)
+        later, self._effects = self._effects, 0
+        new = self._path(place, later)
         self._scopes_indices = outer
         return new
 
@@ -140,6 +148,7 @@ class Values:
         """A place or static data that a statement looks at where it lies."""
         if isinstance(e.type, Scalar) or not (is_place(e) or isinstance(e, StringLiteral)):
             return self.scoped(e, Use.LOOK)
+        self._effects = 0
         return Borrow(e if isinstance(e, StringLiteral) else self.target(e), e.type, e.span)
 
     def value(self, e: Expression, use: Use, later: int) -> Expression:
@@ -222,18 +231,20 @@ class Values:
                 index = self._index(e.index, Use.LOOK, later)
                 return Index(self._path(e.base, later), index, e.type, e.span)
             case MapEntry():
-                key = self._index(e.key, Use.OWN if e.inserts else Use.LOOK, later)
+                key = self._index(e.key, Use.KEY if e.inserts else Use.LOOK, later)
                 return MapEntry(self._path(e.base, later), key, e.inserts, e.type, e.span)
             case _:
                 return self.value(e, Use.BASE, later | self._effects)
 
     def _index(self, e: Expression, use: Use, later: int) -> Expression:
-        """A string that is a key must last until the place is reached, so it cannot end with a scope of its own."""
+        """A key that owns must last until the place is reached: where its temporaries cannot, it is not held by one."""
         if isinstance(e, VariableRef | IntLiteral) and isinstance(e.type, Scalar):
             self.use(e)
             return e
-        if self._scopes_indices and isinstance(e.type, Scalar):
-            return self.scoped(e, use)
+        if self._scopes_indices:
+            if not isinstance(e.type, Scalar):
+                use = Use.KEY if is_place(root_of(e)) or not is_place(e) else Use.OWN
+            return self.scoped(e, use, later | self._effects)
         return self.value(e, use, later | self._effects)
 
     def _place(self, e: Expression, use: Use, later: int) -> Expression:
@@ -306,6 +317,15 @@ class Values:
         if self._owning.copies_memory(place.type):
             self.notes.append(errors.copied(place.span, place.type, why.reason, name, why.later))
         return Copy(place, errors.copy_reason(why.reason, name), place.type, place.span)
+
+
+def _inserts(place: Expression) -> bool:
+    """Whether reaching a place may put a key into a map."""
+    while isinstance(place, Field | Index | MapEntry):
+        if isinstance(place, MapEntry) and place.inserts:
+            return True
+        place = place.base
+    return False
 
 
 def _is_steady(place: Expression, changes: int) -> bool:

@@ -238,18 +238,18 @@ class _Writer:
         if isinstance(s.target, VariableRef):
             self.values.kill(s.target.variable)
             return Assign(s.target, self.values.assigned(s.target, s.value), s.span)
-        self.values.use(s.target)
+        self.values.begin(s.target)
         value = self.values.assigned(s.target, s.value)
         return Assign(self.values.target(s.target), value, s.span)
 
     def _update(self, s: Update) -> Statement:
         use = Use.GROW if isinstance(s.target.type, VectorType) else Use.LOOK
-        self.values.use(s.target)
+        self.values.begin(s.target)
         value = self.values.scoped(s.value, use, root_bit(s.target))
         return Update(self.values.target(s.target), s.operator, value, s.operand_type, s.span)
 
     def _append(self, s: Append) -> Statement:
-        self.values.use(s.target)
+        self.values.begin(s.target)
         value = self.values.scoped(s.value, Use.GROW if s.whole else Use.OWN, root_bit(s.target))
         return Append(self.values.target(s.target), value, s.whole, s.span)
 
@@ -365,10 +365,8 @@ class _Writer:
 
     def _for_each(self, s: ForEach) -> ForEach:
         after = self.values.live
-        takes_element = self._takes_element(s)
-        borrows = _lies_still(s.sequence) and self._liveness.borrows(s.sequence, s.body)
-        if borrows and takes_element and self._is_last_use(s, after):
-            borrows = False
+        takes_element = self._takes((s.variable,), s.body)
+        borrows = self._borrows(s, takes_element, after)
         hidden = () if borrows else (self.values.hidden(s.sequence.type, s.sequence.span),)
         changed = bool(self._liveness.facts(s.body).changes & bit(s.variable))
         assert isinstance(s.sequence.type, VectorType)
@@ -388,12 +386,18 @@ class _Writer:
             hidden,
         )
 
-    def _takes_element(self, s: ForEach) -> bool:
-        """Whether the body would take the element, or a part of it, if it could."""
-        changes = self._liveness.facts(s.body).changes
-        return self._owning.owns(s.variable.type) and bool((changes | self._consumption.of(s.body)) & bit(s.variable))
+    def _takes(self, variables: tuple[Variable, ...], body: Block) -> bool:
+        """Whether the body would take one of the values, or a part of it, if it could."""
+        taken = self._liveness.facts(body).changes | self._consumption.of(body)
+        return any(self._owning.owns(variable.type) and taken & bit(variable) for variable in variables)
 
-    def _is_last_use(self, s: ForEach, after: int) -> bool:
+    def _borrows(self, s: ForEach | ForPairs, takes: bool, after: int) -> bool:
+        """Whether the loop goes over its sequence where it lies."""
+        if not _lies_still(s.sequence) or not self._liveness.borrows(s.sequence, s.body):
+            return False
+        return not (takes and self._is_last_use(s, after))
+
+    def _is_last_use(self, s: ForEach | ForPairs, after: int) -> bool:
         """Whether the sequence is the function's own and nothing in the loop or behind it needs what it is part of."""
         root = root_of(s.sequence)
         if not isinstance(root, VariableRef):
@@ -438,16 +442,18 @@ class _Writer:
 
     def _for_pairs(self, s: ForPairs) -> ForPairs:
         variables = (s.key,) if s.value is None else (s.key, s.value)
-        borrows = _lies_still(s.sequence) and self._liveness.borrows(s.sequence, s.body)
+        takes_pair = self._takes(variables, s.body)
+        borrows = self._borrows(s, takes_pair, self.values.live)
         hidden = () if borrows else (self.values.hidden(s.sequence.type, s.sequence.span),)
         changes = self._liveness.facts(s.body).changes
-        is_owned = any(changes & bit(variable) for variable in variables)
+        is_owned = any(changes & bit(variable) for variable in variables) or (takes_pair and not borrows)
         if is_owned:
             self.values.owned.update(variables)
         first = [variable for variable in variables if is_owned and self._owning.owns(variable.type)]
         body = self._over(s.sequence, variables, s.body, hidden, first)
         passing = Passing.OWNED if is_owned else Passing.BORROWED
-        return ForPairs(s.key, s.value, self._sequence(s.sequence, hidden), body, s.span, passing, hidden)
+        takes = bool(first) and not borrows
+        return ForPairs(s.key, s.value, self._sequence(s.sequence, hidden), body, s.span, passing, takes, hidden)
 
     def _for_completed(self, s: ForCompleted) -> ForCompleted:
         borrows = _lies_still(s.jobs) and self._liveness.borrows(s.jobs, s.body)

@@ -233,7 +233,8 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class MapEntry:
-    """`m[k]`. `inserts`: as (the base of) an assignment target, a missing key is inserted first."""
+    """`m[k]`. `inserts`: as (the base of) an assignment target, a missing key is inserted first. A key that owns is
+    borrowed, and copied when it is inserted, or it is a value of its own that is given away."""
 
     base: Expression
     key: Expression
@@ -566,7 +567,8 @@ class ForEach:
 
 @dataclass(frozen=True, slots=True)
 class ForPairs:
-    """`for (K k, V v in m)` over a map; without `value` over its keys."""
+    """`for (K k, V v in m)` over a map; without `value` over its keys. `passing`, `takes` and `drops` as in `ForEach`,
+    the same for both variables."""
 
     key: Variable
     value: Variable | None
@@ -574,6 +576,7 @@ class ForPairs:
     body: Block
     span: Span
     passing: Passing = Passing.UNDECIDED
+    takes: bool = False
     drops: tuple[Variable, ...] = ()
 
 

@@ -79,6 +79,7 @@ class Use(Enum):
     LOOK = auto()  # looks at it and is done with it when its own value is there
     REUSE = auto()  # makes a new value of it, in place when it can have it, else beside it
     GROW = auto()  # as REUSE, where the new value is larger: a copy made beforehand would not do instead
+    KEY = auto()  # looks for it in a map, and puts it in, or a copy of it, when it is not there
     BASE = auto()  # reaches for a part of it
     INOUT = auto()  # changes it where it lies
     SAME = auto()  # an arm of a conditional: used as the conditional is
@@ -205,7 +206,7 @@ def operands(e: Expression, passings: Passings) -> tuple[Part, ...]:
         case Range():
             return ((e.low, Use.LOOK), (e.high, Use.LOOK))
         case MapEntry():
-            return ((e.base, Use.BASE), (e.key, Use.OWN if e.inserts else Use.LOOK))
+            return ((e.base, Use.BASE), (e.key, Use.KEY if e.inserts else Use.LOOK))
         case MapLiteral():
             return tuple((part, Use.OWN) for pair in e.pairs for part in pair)
         case Borrow() | Move() | Copy() | Held() | Scoped():

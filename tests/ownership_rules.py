@@ -112,6 +112,12 @@ def overlap(a: Path, b: Path) -> bool:
     return all(x == y or (x[0] == "[" and y[0] == "[") for x, y in zip(a, b, strict=False))
 
 
+def _is_looked_at(e: Expression) -> bool:
+    if isinstance(e, Conditional):
+        return _is_looked_at(e.then) or _is_looked_at(e.otherwise)
+    return isinstance(e, Held | Borrow)
+
+
 def violations(program: Program) -> list[str]:
     passings = {f.ref.name: f.passings for f in program.functions}
     owning = Owning(program.structs)
@@ -143,6 +149,7 @@ class _Walk:
         self._owned: set[Variable] = set()
         self._aliases: dict[Variable, set[Variable]] = {}
         self._events: set[Variable] = set()
+        self._keys: set[Variable] = set()  # what the keys of the target at hand lie in
         self._scopes: list[list[Variable]] = []
         self._loops: list[_Loop] = []
         self._switches: list[_Loop] = []
@@ -220,7 +227,7 @@ class _Walk:
             case _ if not self._owning.owns(e.type):
                 return self._plain(e, use)
             case Borrow():
-                self._wants(use in (Use.LOOK, Use.BASE, Use.REUSE, Use.GROW), e, use)
+                self._wants(use in (Use.LOOK, Use.BASE, Use.REUSE, Use.GROW, Use.KEY), e, use)
                 return self._borrowed(e.place)
             case Held():
                 self._wants(use in (Use.LOOK, Use.BASE), e, use)
@@ -230,7 +237,7 @@ class _Walk:
                 self._define(e.variable)
                 return {e.variable}
             case Move() | Copy():
-                self._wants(use in (Use.OWN, Use.REUSE, Use.GROW), e, use)
+                self._wants(use in (Use.OWN, Use.REUSE, Use.GROW, Use.KEY), e, use)
                 self._place(e.place)
                 if isinstance(e, Move):
                     self._move(e)
@@ -244,7 +251,7 @@ class _Walk:
                 self._wants(use is Use.OWN, e, use)
                 return set()
             case _:
-                self._wants(use in (Use.OWN, Use.REUSE, Use.GROW), e, use)
+                self._wants(use in (Use.OWN, Use.REUSE, Use.GROW, Use.KEY), e, use)
                 self._operands(e)
                 return set()
 
@@ -330,7 +337,9 @@ class _Walk:
                 return base
             case MapEntry():
                 base = self._place(place.base)
-                self.value(place.key, Use.OWN if place.inserts else Use.LOOK)
+                # Where no temporary could hold a key that is only looked for, it is given away as well.
+                is_given = place.inserts or not _is_looked_at(place.key)
+                self._keys |= self.value(place.key, Use.KEY if is_given else Use.LOOK)
                 return base
             case _:
                 return self.value(place, Use.BASE)
@@ -433,9 +442,17 @@ class _Walk:
         for variable in temporaries:
             self._state = self._state and self._state.without(variable)
 
+    def _target(self, target: Expression, value: Expression, use: Use) -> set[Variable]:
+        """A target's parts, then its value, which must leave alone what keys are borrowed; what the value lies in."""
+        self._keys = set()
+        self._place(target)
+        keys, self._events = self._keys, set()
+        borrowed = self.value(value, use)
+        self._check_events(keys, value)
+        return borrowed
+
     def _assign(self, s: Assign) -> None:
-        self._place(s.target)
-        self.value(s.value, Use.OWN)
+        self._target(s.target, s.value, Use.OWN)
         variable = self._root(s.target)
         if variable is None or self._state is None:
             return
@@ -449,8 +466,7 @@ class _Walk:
             self._state = self._state.with_parts(variable, parts, False)
 
     def _change(self, target: Expression, value: Expression, use: Use) -> None:
-        self._place(target)
-        borrowed = self.value(value, use)
+        borrowed = self._target(target, value, use)
         self._read(target)
         root = self._root(target)
         if root is not None and root in borrowed:
@@ -523,7 +539,7 @@ class _Walk:
         for variable in s.drops:
             self._define(variable)
         lies_in = self.value(sequence, Use.LOOK)
-        takes = isinstance(s, ForEach) and s.takes
+        takes = isinstance(s, ForEach | ForPairs) and s.takes
         if takes and not (isinstance(sequence, Held) and passing is Passing.OWNED):
             self._fail("takes elements of what is not its own", s)
         if passing is Passing.OWNED:

@@ -31,8 +31,9 @@ SCALARS = {
     "double": Kind.F64,
     "ms_vector": Kind.VECTOR,
     "ms_reader": Kind.READER,
+    "ms_map_slot": Kind.READER,
 }
-FIXED = ("bool", "uint8_t", "int32_t", "uint32_t", "int64_t", "uint64_t")
+FIXED = ("bool", "uint8_t", "uint16_t", "int32_t", "uint32_t", "int64_t", "uint64_t")
 
 
 def header_text() -> str:

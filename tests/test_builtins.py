@@ -20,6 +20,7 @@ job void g() { }
 VARIABLES = """
 vector<int> v; string s; vector<string> words; vector<struct point> points; int i; long n; double d; char c; bool b;
 struct point p; job<int> j; vector<job<int>> js; vector<job<void>> gs; vector<double> ds;
+map<string, vector<int>> m;
 """
 
 STRINGS = VectorType(STRING)
@@ -107,6 +108,13 @@ CALLS: list[tuple[str, str, Type]] = [
     ("wait(j, 2)", "ms_job_wait_for", JOB_STATE),
     ("any(js)", "ms_jobs_any", INT),
     ("any(js, 0.5)", "ms_jobs_any_for", INT),
+    ("size(m)", "map_size", INT),
+    ("clear(m)", "map_clear", VOID),
+    ('has(m, "a")', "map_has", BOOL),
+    ('lookup(m, "a", [1])', "map_lookup", INTS),
+    ('m.remove("a")', "map_remove", BOOL),
+    ("keys(m)", "map_keys", STRINGS),
+    ("values(m)", "map_values", VectorType(INTS)),
     ("slaves()", "ms_slaves", INT),
     ("slots()", "ms_slots", INT),
 ]

@@ -150,7 +150,15 @@ def test_fields_as_deep_as_you_like() -> None:
         ("master { vector<int> v; print(v[«1.5»]); }", "E0211"),
         ('master { vector<int> v; print(v[«"a"»]); }', "E0211"),
         ("master { vector<int> v; print(v[0..«true»]); }", "E0211"),
-        ('master { print(«{"a": 1}»); }', "E0901"),
+        ("master { auto m = «{}»; print(m); }", "E0212"),
+        ("master { vector<int> v = «{}»; print(v); }", "E0212"),
+        ("master { map<int, int> m = «[]»; print(m); }", "E0212"),
+        ("master { print({«1.5»: 1}); }", "E0230"),
+        ('master { print({1: 1, «"a"»: 2}); }', "E0217"),
+        ('master { print({1: 1, 2: «"a"»}); }', "E0217"),
+        ("master { map<string, int> m; print(m[«1»]); }", "E0201"),
+        ("master { map<int, int> m; m[«5000000000»] = 1; }", "E0223"),
+        ("master { int x = «{1: 2}»; print(x); }", "E0201"),
     ],
 )
 def test_wrong_expressions(text: str, code: str) -> None:

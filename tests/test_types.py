@@ -227,7 +227,9 @@ def test_struct_names_with_and_without_struct_are_one_type() -> None:
         ("master { float f; long n; print(f «+» n); }", "E0202"),
         ("master { float f; print(f «%» 2); }", "E0202"),
         ("master { float f = «'a'»; print(f); }", "E0205"),
-        ("master { «map<string, int>» m; }", "E0901"),
+        ("master { map<«double», int> m; }", "E0230"),
+        ("master { map<«vector<int>», int> m; }", "E0230"),
+        ("struct s { map<int, «void»> m; }; master { }", "E0314"),
     ],
 )
 def test_wrong_types(text: str, code: str) -> None:

@@ -19,6 +19,7 @@ STRUCTS = """
 struct point { double x; int n; bool on; };
 struct named { string name; vector<struct point> points; char c; };
 struct tree { int value; vector<struct tree> kids; };
+struct table { map<string, int> counts; char c; map<long, vector<point>> rows; };
 struct outer { struct named inner; long l; vector<vector<string>> words; job_kind kind; };
 struct job_kind { bool a, b; char c; };
 """
@@ -27,12 +28,14 @@ FIELDS = {
     "named": ("string", "vector<point>", "char"),
     "tree": ("int", "vector<tree>"),
     "outer": ("named", "long", "vector<vector<string>>", "job_kind"),
+    "table": ("map<string, int>", "char", "map<long, vector<point>>"),
     "job_kind": ("bool", "bool", "char"),
 }
 TYPES = (
     "int", "long", "double", "bool", "char", "string", "vector<int>", "vector<bool>", "vector<double>",
     "vector<string>", "vector<vector<long>>", "point", "named", "tree", "outer", "vector<point>", "vector<named>",
-    "vector<vector<outer>>",
+    "vector<vector<outer>>", "map<string, int>", "map<int, vector<string>>", "map<bool, map<char, double>>", "table",
+    "vector<map<long, tree>>",
 )  # fmt: skip
 
 # Python's idea of the encoding
@@ -48,9 +51,19 @@ def is_vector(type: str) -> bool:
     return type == "string" or type.startswith("vector<")
 
 
+def parts_of(type: str) -> tuple[str, str]:
+    """Key and value of a map."""
+    key, _, value = type[len("map<") : -1].partition(", ")
+    return key, value
+
+
 def encoded(type: str, value: Any) -> bytes:
     if type in PACKING:
         return struct.pack(PACKING[type], value)
+    if type.startswith("map<"):
+        both = parts_of(type)
+        pairs = b"".join(encoded(part, item) for pair in value for part, item in zip(both, pair, strict=True))
+        return struct.pack("<I", len(value)) + pairs
     if is_vector(type):
         return struct.pack("<I", len(value)) + b"".join(encoded(element_of(type), item) for item in value)
     return b"".join(encoded(field, item) for field, item in zip(FIELDS[type], value, strict=True))
@@ -70,6 +83,9 @@ def values(type: str, depth: int = 0) -> st.SearchStrategy[Any]:
         return SCALARS[type]
     if is_vector(type):
         return st.just([]) if depth > 4 else st.lists(values(element_of(type), depth + 1), max_size=4)
+    if type.startswith("map<"):
+        pair = st.tuples(*(values(part, depth + 1) for part in parts_of(type)))
+        return st.lists(pair, max_size=4, unique_by=lambda pair: str(pair[0]))
     return st.tuples(*(values(field, depth + 1) for field in FIELDS[type]))
 
 
@@ -137,8 +153,20 @@ def test_changed_bytes_are_rejected_or_are_another_value(run: Run, case: tuple[s
 
 
 def test_a_count_beyond_the_bytes_is_rejected_before_memory_is_asked_for(run: Run) -> None:
-    for type in ("string", "vector<double>", "vector<string>", "vector<named>"):
+    for type in ("string", "vector<double>", "vector<string>", "vector<named>", "map<string, int>", "table"):
         assert run(give(type), struct.pack("<I", 0xFFFFFFFF) + bytes(64)) == (REJECTED, b"")
+
+
+def test_a_key_that_comes_twice_is_rejected(run: Run) -> None:
+    twice = {
+        "map<string, int>": [(b"a", 1), (b"b", 2), (b"a", 3)],
+        "map<int, vector<string>>": [(5, [b"x"]), (5, [b"x"])],
+        "map<bool, map<char, double>>": [(True, [(1, 0.5), (1, 0.5)])],
+    }
+    for type, pairs in twice.items():
+        assert run(give(type), encoded(type, pairs)) == (REJECTED, b"")
+    once = encoded("map<string, int>", [(b"a", 1), (b"b", 2)])
+    assert run(give("map<string, int>"), once) == (FINISHED, once)
 
 
 def test_a_bool_is_zero_or_one(run: Run) -> None:

@@ -26,6 +26,7 @@ from ms.types import (
     STRING,
     VOID,
     JobType,
+    MapType,
     Type,
     VectorType,
     common_type,
@@ -37,14 +38,15 @@ _WORDS = frozenset({INT, LONG, BOOL, CHAR}) | {STRING}
 
 @dataclass(slots=True)
 class Bindings:
-    """What the pattern words of the row mean here. `element` is "T", `vector` is "V", `number` the first "N"; `hint` is
-    the type that is expected of the whole call."""
+    """What the pattern words of the row mean here. `element` is "T", `vector` is "V", `map` is "M", `number` the first
+    "N"; `hint` is the type that is expected of the whole call."""
 
     row: Builtin
     hint: Type | None
     element: Type | None = None
     vector: VectorType | None = None
     number: Type | None = None
+    map: MapType | None = None
 
 
 def builtin_call(
@@ -72,7 +74,8 @@ def builtin_call(
     first: typed.Expression | None = None
     row = candidates[0]
     if len(candidates) > 1:
-        first = expressions.value(body, arguments[0])
+        in_place = all(row.parameters[0][1] is Mode.INOUT for row in candidates)
+        first = _place(body, arguments[0], row) if in_place else expressions.value(body, arguments[0])
         if first is None:
             return None
         chosen = [candidate for candidate in candidates if _matches(candidate.parameters[0][0], first.type)]
@@ -100,6 +103,8 @@ def _matches(pattern: Pattern, type: Type) -> bool:
     match pattern:
         case "V":
             return isinstance(type, VectorType)
+        case "M":
+            return isinstance(type, MapType)
         case "N":
             return is_number(type)
         case "S":
@@ -116,6 +121,7 @@ def _matches(pattern: Pattern, type: Type) -> bool:
 
 _WANTED = {
     "V": "a vector or a string",
+    "M": "a map",
     "N": "a number",
     "S": "a string",
     "JS": "a vector of job handles",
@@ -126,6 +132,8 @@ _WANTED = {
 def _report_not_applicable(body: Body, rows: list[Builtin], first: typed.Expression) -> None:
     patterns = [row.parameters[0][0] for row in rows]
     wanted = " or ".join(_WANTED.get(str(pattern), str(pattern)) for pattern in patterns)
+    if patterns == ["V", "M"]:
+        wanted = "a vector, a string or a map"
     name = rows[0].name
     if "J" in patterns or "JS" in patterns:
         body.report(errors.not_a_handle(first.span, name, first.type, wanted))
@@ -148,17 +156,18 @@ def _row_call(
     is_wrong = False
     for index, argument in enumerate(arguments):
         pattern, mode = parameters[min(index, len(parameters) - 1)]
-        if mode is Mode.INOUT:
-            given = _place(body, argument, row)
-        elif index == 0 and first is not None:
+        given: typed.Expression | None
+        if index == 0 and first is not None:
             given = first
+        elif mode is Mode.INOUT:
+            given = _place(body, argument, row)
         else:
             given = _value(body, argument, pattern, bindings)
         if given is not None:
             given = _fit(body, given, pattern, bindings)
         if given is None:
             is_wrong = True
-            if index == 0 and row.symbol != "fill" and pattern in ("V", "J", "JS"):
+            if index == 0 and row.symbol != "fill" and pattern in ("V", "M", "J", "JS"):
                 _check_rest(body, arguments[1:], parameters)
                 break
         else:
@@ -220,6 +229,8 @@ def _value(body: Body, tree: syntax.Expression, pattern: Pattern, bindings: Bind
             return expressions.value(body, tree, bindings.number)
         case "F":
             return _less(body, tree, bindings)
+        case "K" | "W":
+            return expressions.value(body, tree, _of_map(pattern, bindings))
         case str():
             return expressions.value(body, tree)
         case _:
@@ -240,6 +251,10 @@ def _fit(body: Body, given: typed.Expression, pattern: Pattern, bindings: Bindin
             return _fit_element(body, given, bindings)
         case "V":
             return _fit_vector(body, given, bindings)
+        case "M":
+            return _fit_map(body, given, bindings)
+        case "K" | "W":
+            return coerce(body, given, _of_map(pattern, bindings))
         case "S":
             return coerce(body, given, STRING)
         case "N":
@@ -290,6 +305,21 @@ def _fit_vector(body: Body, given: typed.Expression, bindings: Bindings) -> type
         body.report(errors.builtin_not_applicable(given.span, row.name, type, "a vector of numbers"))
         return None
     return given
+
+
+def _fit_map(body: Body, given: typed.Expression, bindings: Bindings) -> typed.Expression | None:
+    if not isinstance(given.type, MapType):
+        body.report(errors.builtin_not_applicable(given.span, bindings.row.name, given.type, _WANTED["M"]))
+        return None
+    bindings.map = given.type
+    return given
+
+
+def _of_map(pattern: str, bindings: Bindings) -> Type:
+    """The type of the map's keys ("K") or values ("W")."""
+    if bindings.map is None:
+        raise InternalError(f"{bindings.row.name} has no map before its {pattern}")
+    return bindings.map.key if pattern == "K" else bindings.map.value
 
 
 def _fit_handle(body: Body, given: typed.Expression, pattern: str, bindings: Bindings) -> typed.Expression | None:
@@ -374,6 +404,12 @@ def _result(bindings: Bindings) -> Type:
         case "vector<T>":
             assert element is not None
             return VOID if element is VOID else VectorType(element)
+        case "W":
+            return _of_map("W", bindings)
+        case "vector<K>":
+            return VectorType(_of_map("K", bindings))
+        case "vector<W>":
+            return VectorType(_of_map("W", bindings))
         case "N":
             assert element is not None
             return LONG if element in INTEGERS else element

@@ -20,7 +20,7 @@ from ms.checker.conversions import Wanted, rounded, wrapped
 from ms.checker.operators import SHIFTS
 from ms.scope import ConstantSymbol, Progress
 from ms.source import Span
-from ms.types import BOOL, CHAR, DOUBLE, FLOATS, INT, INTEGERS, LONG, VOID, Type, VectorType
+from ms.types import BOOL, CHAR, DOUBLE, FLOATS, INT, INTEGERS, LONG, VOID, MapType, Type, VectorType
 
 _ELEMENTS_MAX = 1 << 22
 
@@ -106,7 +106,9 @@ def reduced(expression: typed.Expression) -> typed.Expression:
             return _vector(tuple(reduced(part) for part in elements), type, span)
         case typed.StructLiteral(values=values, evaluation=evaluation, type=type, span=span):
             return typed.StructLiteral(tuple(reduced(part) for part in values), evaluation, type, span)
-        case typed.Index() | typed.Slice() | typed.Field():
+        case typed.MapLiteral(pairs=pairs, type=type, span=span):
+            return _map(tuple((reduced(key), reduced(value)) for key, value in pairs), type, span)
+        case typed.Index() | typed.Slice() | typed.Field() | typed.MapEntry():
             return _part(expression)
         case typed.BuiltinCall():
             return _builtin(expression)
@@ -252,6 +254,9 @@ def _equal(left: typed.Expression, right: typed.Expression) -> bool:
     if isinstance(left.type, VectorType):
         ours, theirs = _elements(left), _elements(right)
         return len(ours) == len(theirs) and all(_equal(one, other) for one, other in zip(ours, theirs))
+    if isinstance(left.type, MapType):
+        first, second = _pairs(left), _pairs(right)
+        return first.keys() == second.keys() and all(_equal(first[key][1], second[key][1]) for key in first)
     raise NotComputable(left.span, "the zero value of a struct is only known when the program runs")
 
 
@@ -288,7 +293,26 @@ def _vector(elements: tuple[typed.Expression, ...], type: Type, span: Span) -> t
     return typed.VectorLiteral(elements, type, span)
 
 
-def _part(expression: typed.Index | typed.Slice | typed.Field) -> typed.Expression:
+def _key(value: typed.Expression) -> int | bytes:
+    """What tells keys apart."""
+    return int(value.value) if isinstance(value, _Scalar) else _bytes(value)
+
+
+def _pairs(value: typed.Expression) -> dict[int | bytes, tuple[typed.Expression, typed.Expression]]:
+    pairs = value.pairs if isinstance(value, typed.MapLiteral) else ()
+    return {_key(key): (key, mapped) for key, mapped in pairs}
+
+
+def _map(pairs: tuple[tuple[typed.Expression, typed.Expression], ...], type: Type, span: Span) -> typed.Expression:
+    """A key that comes again has its first place and its last value."""
+    found: dict[int | bytes, tuple[typed.Expression, typed.Expression]] = {}
+    for key, value in pairs:
+        first, _ = found.get(_key(key), (key, value))
+        found[_key(key)] = first, value
+    return typed.MapLiteral(tuple(found.values()), type, span)
+
+
+def _part(expression: typed.Index | typed.Slice | typed.Field | typed.MapEntry) -> typed.Expression:
     base = reduced(expression.base)
     match expression:
         case typed.Field(index=index, type=type, span=span):
@@ -301,6 +325,11 @@ def _part(expression: typed.Index | typed.Slice | typed.Field) -> typed.Expressi
             if not 0 <= place < len(elements):
                 raise NotComputable(expression.span, f"index {place} is out of range, the size is {len(elements)}")
             return elements[place]
+        case typed.MapEntry(key=key, span=span):
+            pair = _pairs(base).get(_key(reduced(key)))
+            if pair is None:
+                raise NotComputable(span, "there is no such key")
+            return pair[1]
         case typed.Slice():
             elements = _elements(base)
             low, high = int(_scalar(expression.low).value), int(_scalar(expression.high).value)

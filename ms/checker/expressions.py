@@ -12,7 +12,7 @@ import math
 from typing import assert_never
 
 from ms import builtins, errors, syntax, typed
-from ms.checker import calls, constants, jobs, operators
+from ms.checker import calls, constants, jobs, maps, operators
 from ms.checker.context import Body
 from ms.checker.conversions import NOBODY, Wanted, coerce, convert, fits, wrapped
 from ms.scope import Local, nearest
@@ -28,6 +28,7 @@ from ms.types import (
     LONG,
     STRING,
     VOID,
+    MapType,
     StructType,
     Type,
     VectorType,
@@ -79,8 +80,7 @@ def expression(body: Body, tree: syntax.Expression, hint: Type | None = None) ->
             body.report(errors.stray_range(tree.span))
             return None
         case syntax.MapOf():
-            body.report_unbuilt("a map", tree.span)
-            return None
+            return maps.map_of(body, tree, hint)
         case _:
             assert_never(tree)
 
@@ -159,7 +159,7 @@ def negated_literal(tree: syntax.Prefix) -> syntax.IntegerLiteral | syntax.Float
 def is_flexible(tree: syntax.Expression) -> bool:
     """Whether the expression takes its type from where it stands, rather than having one of its own."""
     match tree:
-        case syntax.IntegerLiteral() | syntax.CharLiteral() | syntax.VectorOf():
+        case syntax.IntegerLiteral() | syntax.CharLiteral() | syntax.VectorOf() | syntax.MapOf():
             return True
         case syntax.FloatingLiteral():
             return not tree.is_float
@@ -269,7 +269,7 @@ def _spine(body: Body, tree: syntax.Expression) -> typed.Expression | None:
     """As `value`, without marking the variable at the innermost base as read."""
     match tree:
         case syntax.IndexOf():
-            return index_of(body, tree, _spine(body, tree.base))
+            return index_of(body, tree, _spine(body, tree.base), inserts=True)
         case syntax.FieldOf():
             return field_of(body, tree, _spine(body, tree.base))
         case syntax.NameUse():
@@ -300,7 +300,11 @@ def declared_at(expression: typed.Expression) -> Span | None:
 # Parts
 
 
-def index_of(body: Body, tree: syntax.IndexOf, base: typed.Expression | None) -> typed.Expression | None:
+def index_of(
+    body: Body, tree: syntax.IndexOf, base: typed.Expression | None, inserts: bool = False
+) -> typed.Expression | None:
+    if base is not None and isinstance(base.type, MapType):
+        return maps.entry_of(body, tree, base, base.type, inserts)
     index = value(body, tree.index)
     if index is not None:
         index = integer_index(body, index)
@@ -375,6 +379,9 @@ def _report_no_field(body: Body, struct: str, name: syntax.Name) -> None:
 def vector_of(body: Body, tree: syntax.VectorOf, hint: Type | None) -> typed.Expression | None:
     element = hint.element if isinstance(hint, VectorType) else None
     if not tree.elements:
+        if isinstance(hint, MapType):
+            body.report(errors.no_type(tree.span, "`[]`", f"an empty {hint} is written {{}}"))
+            return None
         if not isinstance(hint, VectorType):
             body.report(errors.no_type(tree.span, "`[]`", "declare the variable with its type: vector<int> v"))
             return None

@@ -9,7 +9,7 @@ from ms import errors, syntax, typed
 from ms.checker import expressions, jobs, statements
 from ms.checker.context import Around, Body
 from ms.checker.conversions import Wanted, coerce
-from ms.checker.types import is_auto, resolve
+from ms.checker.types import is_auto, is_key, resolve
 from ms.source import Span
 from ms.typed import VariableKind
 from ms.types import INT, LONG, VOID, MapType, Type, VectorType, common_type, converts_implicitly
@@ -115,25 +115,25 @@ def _for_each(body: Body, tree: syntax.ForInStatement) -> typed.Statement:
     variable, inner = _variable(body, tree, type, name)
     if sequence is None or element is None:
         sequence = typed.ZeroValue(VOID, tree.sequence.span)
+    if isinstance(sequence.type, MapType):
+        return typed.ForPairs(variable, None, sequence, inner, tree.span)
     return typed.ForEach(variable, sequence, inner, tree.span)
 
 
 def _sequence(body: Body, tree: syntax.ForInStatement, type: Type | None) -> typed.Expression | None:
-    sequence = tree.sequence
-    if isinstance(sequence, syntax.MapOf):
-        body.report_unbuilt("a map", sequence.span)
-        return None
-    return expressions.value(body, sequence, None if type is None else VectorType(type))
+    hint = None if type is None or isinstance(tree.sequence, syntax.MapOf) else VectorType(type)
+    return expressions.value(body, tree.sequence, hint)
 
 
 def _element(body: Body, span: Span, type: Type) -> Type | None:
-    if isinstance(type, VectorType):
-        return type.element
-    if isinstance(type, MapType):
-        body.report_unbuilt("`for` over a map", span)
-    else:
-        body.report(errors.cannot_loop(span, type, pairs=False))
-    return None
+    match type:
+        case VectorType(element):
+            return element
+        case MapType(key):
+            return key
+        case _:
+            body.report(errors.cannot_loop(span, type, pairs=False))
+            return None
 
 
 def _for_completed(body: Body, tree: syntax.ForInStatement, sequence: syntax.CallOf) -> typed.Statement:
@@ -147,17 +147,31 @@ def _for_completed(body: Body, tree: syntax.ForInStatement, sequence: syntax.Cal
 
 
 def _for_pairs(body: Body, tree: syntax.ForInStatement) -> typed.Statement:
-    """`for (K k, V v in m)`: over maps, which are not built; the body is checked all the same."""
-    sequence = expressions.value(body, tree.sequence)
-    if sequence is not None:
-        if isinstance(sequence.type, MapType):
-            body.report_unbuilt("`for` over a map", tree.sequence.span)
-        else:
-            body.report(errors.cannot_loop(tree.sequence.span, sequence.type, pairs=True))
+    """`for (K k, V v in m)`."""
+    given = [None if is_auto(name) else resolve(body, name, "a variable") for name, _ in tree.variables]
+    sequence = expressions.value(body, tree.sequence, _hint(given))
+    parts: tuple[Type | None, Type | None] = (None, None)
+    if sequence is not None and isinstance(sequence.type, MapType):
+        parts = sequence.type.key, sequence.type.value
+    elif sequence is not None:
+        body.report(errors.cannot_loop(tree.sequence.span, sequence.type, pairs=True))
     body.open_scope()
-    for type_name, name in tree.variables:
-        type = None if is_auto(type_name) else resolve(body, type_name, "a variable")
-        body.declare(name.text, name.span, type, VariableKind.LOOP)
+    variables: list[typed.Variable | None] = []
+    for (type_name, name), part, type in zip(tree.variables, parts, given, strict=True):
+        if is_auto(type_name):
+            type = part
+        elif part is not None and type is not None and not converts_implicitly(part, type):
+            body.report(errors.loop_variable(type_name.span, part, type, tree.sequence.span))
+        variables.append(body.declare(name.text, name.span, type, VariableKind.LOOP))
     inner = _loop_body(body, tree.body)
     body.close_scope()
-    return inner
+    key, value = variables
+    if sequence is None or key is None or value is None:
+        return inner
+    return typed.ForPairs(key, value, sequence, inner, tree.span)
+
+
+def _hint(types: list[Type | None]) -> Type | None:
+    """The map that the variables of a loop over pairs expect."""
+    key, value = types
+    return MapType(key, value) if key is not None and value is not None and is_key(key) else None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ms import errors, syntax, typed
 from ms.builtins import Mode
-from ms.checker import expressions
+from ms.checker import expressions, maps
 from ms.checker.context import Body
 from ms.types import Type
 
@@ -33,7 +33,7 @@ def reference_argument(
     if given.type != type:
         body.report(errors.reference_type(tree.span, type, given.type, parameter.span))
         return None
-    return given
+    return maps.as_target(given)
 
 
 def check_exclusive(body: Body, function: typed.FunctionRef, arguments: tuple[typed.Expression, ...]) -> None:

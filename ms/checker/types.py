@@ -59,8 +59,12 @@ def resolve_result(body: Body, name: syntax.TypeName) -> Type | None:
             element = resolve(body, name.element, "an element")
             return None if element is None else VectorType(element)
         case syntax.MapTypeName():
-            body.report_unbuilt("`map`", name.span)
-            return None
+            key = resolve(body, name.key, "a key")
+            mapped = resolve(body, name.value, "a value")
+            if key is not None and not is_key(key):
+                body.report(errors.not_a_key(name.key.span, key))
+                key = None
+            return None if key is None or mapped is None else MapType(key, mapped)
         case syntax.JobTypeName():
             result = resolve_result(body, name.result)
             return None if result is None else JobType(result)
@@ -107,6 +111,11 @@ def contains_job(type: Type) -> bool:
             return contains_job(type.value)
         case _:
             return False
+
+
+def is_key(type: Type) -> bool:
+    """Whether a map may have keys of the type."""
+    return type in (INT, LONG, CHAR, BOOL) or type == STRING
 
 
 def is_number(type: Type) -> bool:

@@ -3,12 +3,13 @@
 It repeats `runtime/c/include/ms.h`, which is the one place where the ABI is written; tests/test_abi.py holds the two
 together. What the functions mean is left to the header, when to call them to the rest of the room.
 Invariants: a `ms_vector` is two arguments, its data and one word of count | capacity << 32, and comes back as `{ ptr,
-i64 }`; a `ms_reader` comes back as `{ ptr, ptr }`. An effect stated here holds for every way in which the function
-returns.
+i64 }`; a `ms_reader` and a `ms_map_slot` come back as `{ ptr, ptr }`. An effect stated here holds for every way in
+which the function returns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,7 +26,7 @@ class Kind(Enum):
     F64 = "double"
     POINTER = "ptr"
     VECTOR = "{ ptr, i64 }"
-    READER = "{ ptr, ptr }"
+    READER = "{ ptr, ptr }"  # also ms_map_slot, which looks the same
 
 
 _WORDS = {
@@ -52,7 +53,7 @@ _PARAMETERS = {
 @dataclass(frozen=True, slots=True)
 class RuntimeFunction:
     """`attributes` are the LLVM function attributes; `fails`: it may end in a failure, so each call keeps its own
-    address."""
+    address; `points_into`: the result is or points into what a pointer argument points to."""
 
     name: str
     result: Kind
@@ -60,6 +61,7 @@ class RuntimeFunction:
     attributes: str
     fails: bool
     result_attributes: str = ""
+    points_into: bool = False
 
     @property
     def returns(self) -> bool:
@@ -67,7 +69,8 @@ class RuntimeFunction:
 
     def declaration(self) -> str:
         """The `declare` line."""
-        parameters = ", ".join(_PARAMETERS.get(kind, kind.value) for kind in self.parameters)
+        words = {**_PARAMETERS, Kind.POINTER: "ptr"} if self.points_into else _PARAMETERS
+        parameters = ", ".join(words.get(kind, kind.value) for kind in self.parameters)
         if "allockind(\"free\")" in self.attributes:
             parameters = parameters.replace("ptr ", "ptr allocptr ", 1)
         result = f"{self.result_attributes} {self.result.value}".lstrip()
@@ -83,16 +86,38 @@ _FAILS = "nounwind noreturn cold"
 
 
 def _function(
-    signature: str, attributes: str = _ANYTHING, *, fails: bool = True, result: str = ""
+    signature: str,
+    attributes: str = _ANYTHING,
+    *,
+    fails: bool = True,
+    result: str = "",
+    points_into: bool = False,
 ) -> tuple[str, RuntimeFunction]:
     """`signature` is the result's word, the name, and the parameters' words."""
     kind, name, *parameters = signature.split()
     if kind in ("b", "u8") and not result:
         result = "zeroext"
     row = RuntimeFunction(
-        name, _WORDS[kind], tuple(_WORDS[word] for word in parameters), attributes, fails, result
+        name, _WORDS[kind], tuple(_WORDS[word] for word in parameters), attributes, fails, result, points_into
     )
     return name, row
+
+
+_MAP_KEYS = {"char": "u8", "int": "i", "long": "l", "string": "v"}
+
+
+def _map_functions() -> Iterator[tuple[str, RuntimeFunction]]:
+    """What is there for each type of key. Keys that are strings lead out of the map's own block."""
+    for name, word in _MAP_KEYS.items():
+        reads = "nounwind willreturn memory(read)" if name == "string" else _READS
+        changes = _ANYTHING if name == "string" else _CHANGES
+        yield _function(f"p ms_map_find_{name} p {word} l", reads, fails=False, points_into=True)
+        yield _function(f"r ms_map_at_{name} p {word} l", changes, points_into=True)
+        yield _function(f"p ms_map_take_{name} p {word} l", changes, fails=False, points_into=True)
+    yield _function("p ms_map_new l l l", "nounwind memory(inaccessiblemem: readwrite)")
+    yield _function("p ms_map_copy p l", _READS_AND_ALLOCATES)
+    yield _function("p ms_map_clear p l", _CHANGES, fails=False, points_into=True)
+    yield _function("void ms_map_free p l", f"{_CHANGES} willreturn", fails=False)
 
 
 _REAL_FUNCTIONS = ("cbrt", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan")
@@ -152,6 +177,8 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("f ms_parse_float v"),
         _function("b ms_parse_bool v"),
         _function("u8 ms_parse_char v"),
+        # Maps
+        *_map_functions(),
         # Text
         _function("void ms_text_int p i"),
         _function("void ms_text_long p l"),
@@ -177,6 +204,10 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("void ms_fail_convert d p", _FAILS),
         _function("void ms_fail_convert_float f p", _FAILS),
         _function("void ms_fail_empty p", _FAILS),
+        _function("void ms_fail_key_long l", _FAILS),
+        _function("void ms_fail_key_char u8", _FAILS),
+        _function("void ms_fail_key_bool b", _FAILS),
+        _function("void ms_fail_key_string v", _FAILS),
         # Jobs
         _function("p ms_remote_new i l p"),
         _function("void ms_remote_hole p l p"),

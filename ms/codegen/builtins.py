@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ms import templates
-from ms.codegen import arithmetic, layout, memory, sequences
+from ms.codegen import arithmetic, layout, maps, memory, sequences
 from ms.codegen.abi import C_LIBRARY, RUNTIME, Kind
 from ms.codegen.frame import Frame
 from ms.codegen.memory import Operand, register, view
@@ -253,5 +253,6 @@ _GENERATORS: dict[str, Generator] = {
     "get": _get,
     "get_all": _get_all,
     **sequences.GENERATORS,
+    **maps.GENERATORS,
 }
 

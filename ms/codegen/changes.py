@@ -21,6 +21,7 @@ from ms.typed import (
     Field,
     ForCompleted,
     ForEach,
+    ForPairs,
     ForRange,
     FunctionRef,
     Held,
@@ -95,6 +96,10 @@ def _passed_in_place(node: Call | BuiltinCall) -> Iterator[object]:
                 yield argument
 
 
+def _of_pairs(s: ForPairs) -> list[Variable]:
+    return [s.key] if s.value is None else [s.key, s.value]
+
+
 def changed_variables(nodes: Iterable[object]) -> set[Variable]:
     """The variables that may have another value after these trees than before, or during them."""
     found: set[Variable] = set()
@@ -107,6 +112,8 @@ def changed_variables(nodes: Iterable[object]) -> set[Variable]:
                 places.append(node.place)
             case Declare() | Held() | ForRange() | ForEach() | ForCompleted():
                 found.add(node.variable)
+            case ForPairs():
+                found.update(_of_pairs(node))
             case Call() | BuiltinCall():
                 places += _passed_in_place(node)
             case _:
@@ -131,6 +138,8 @@ def reshaped_variables(nodes: Iterable[object], owns: Callable[[Type], bool]) ->
                 places.append(node.place)
             case Declare() | Held() | ForRange() | ForEach() | ForCompleted():
                 found.add(node.variable)
+            case ForPairs():
+                found.update(_of_pairs(node))
             case BuiltinCall() if node.builtin.symbol == "swap":
                 vector = node.arguments[0].type
                 if isinstance(vector, VectorType) and owns(vector.element):

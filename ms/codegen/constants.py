@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from ms.codegen import layout
-from ms.codegen.emitter import Module, double_constant, float_constant
+from ms.codegen import layout, static_maps
+from ms.codegen.emitter import Module, double_constant, float_constant, quoted
 from ms.codegen.layout import Layout
 from ms.codegen.memory import View, zero_register
 from ms.diagnostics import InternalError
@@ -19,13 +19,14 @@ from ms.typed import (
     Expression,
     FloatLiteral,
     IntLiteral,
+    MapLiteral,
     StateLiteral,
     StringLiteral,
     StructLiteral,
     VectorLiteral,
     ZeroValue,
 )
-from ms.types import DOUBLE, Scalar, Type, VectorType
+from ms.types import DOUBLE, MapType, Scalar, Type, VectorType
 
 _PACKING = {"i32": "i", "i64": "q", "double": "d", "float": "f", "i8": "B"}
 
@@ -54,6 +55,8 @@ def is_static(e: Expression) -> bool:
             return all(is_static(element) for element in e.elements)
         case StructLiteral():
             return all(is_static(value) for value in e.values)
+        case MapLiteral():
+            return all(is_static(key) and is_static(value) for key, value in e.pairs)
         case _:
             return False
 
@@ -77,6 +80,30 @@ class Constants:
                 return View("null", "0")
             case _:
                 raise InternalError("not a static vector", e.span)
+
+    def map(self, e: Expression) -> str:
+        """A static map, as it is borrowed."""
+        known = self._known.get(id(e))
+        if known is None:
+            if not isinstance(e, MapLiteral | ZeroValue) or not isinstance(e.type, MapType):
+                raise InternalError("not a static map", e.span)
+            known = e, self._block(e, e.type) if isinstance(e, MapLiteral) and e.pairs else "null"
+            self._known[id(e)] = known
+        return known[1]
+
+    def _block(self, e: MapLiteral, type: MapType) -> str:
+        """The block of a map, as the runtime would have laid it out."""
+        pairs = static_maps.without_repetition(e.pairs)
+        block = static_maps.lay_out([key for key, _ in pairs], self.shapes.entry(type))
+        entries = [
+            f"{{ {self._value(key)}, i32 {hash}, {self._value(value)} }}"
+            for (key, value), hash in zip(pairs, block.hashes, strict=True)
+        ]
+        entry = f"{{ {layout.memory_type(type.key)}, i32, {layout.memory_type(type.value)} }}"
+        head = f"[{len(block.head)} x i8]"
+        array = f"[{len(entries)} x {entry}]"
+        text = f'{head} c"{quoted(block.head)}", {array} [{", ".join(f"{entry} {value}" for value in entries)}]'
+        return self.module.constant(f"{{ {head}, {array} }} {{ {text} }}, align 16")
 
     def address(self, e: Expression) -> str:
         """Where a static value lies."""
@@ -121,6 +148,8 @@ class Constants:
             case StructLiteral():
                 values = [self._value(value) for value in e.values] or ["i8 0"]
                 return f"{type} {{ {', '.join(values)} }}"
+            case MapLiteral():
+                return f"{type} {self.map(e)}"
             case StringLiteral() | VectorLiteral():
                 data, count = self.view(e)
                 return f"{type} {{ ptr {data}, i32 {count}, i32 0 }}"

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from ms.builtins import Mode
-from ms.codegen import arithmetic, builtins, calls, constants, memory, remote, vectors
+from ms.codegen import arithmetic, builtins, calls, constants, entries, maps, memory, remote, vectors
 from ms.codegen.frame import Frame
 from ms.codegen.layout import register_type
-from ms.codegen.memory import EMPTY, Operand, View, register, view
+from ms.codegen.memory import EMPTY, Operand, Vector, View, register, view
 from ms.diagnostics import InternalError
 from ms.typed import (
     Binary,
@@ -57,7 +57,7 @@ from ms.typed import (
     VectorLiteral,
     ZeroValue,
 )
-from ms.types import STRING, Scalar, StructType, Type, VectorType
+from ms.types import STRING, MapType, Scalar, StructType, Type, VectorType
 
 
 def value(f: Frame, e: Expression) -> str:
@@ -168,7 +168,7 @@ def _make(f: Frame, e: Expression, into: str | None) -> Operand:
         case FunctionValue():
             return ""
         case MapLiteral():
-            raise InternalError("maps are not in this version", e.span)
+            return _map_literal(f, e)
         case _:
             assert_never(e)
 
@@ -214,8 +214,9 @@ def _collect_parts(f: Frame, place: Expression, parts: list[Operand]) -> None:
             parts.append(look(f, index))
         case Borrow(inner):
             _collect_parts(f, inner, parts)
-        case MapEntry():
-            raise InternalError("maps are not in this version", place.span)
+        case MapEntry(base, key):
+            _collect_parts(f, base, parts)
+            parts.append(look_or_take(f, key))
         case _:
             parts.append(look(f, place))
 
@@ -243,8 +244,48 @@ def _address(f: Frame, place: Expression, parts: Iterator[Operand]) -> str:
             at = register(next(parts))
             f.at(place.span)
             return f.element(base.type, vector, at, index.type)
+        case MapEntry():
+            return _entry_value(f, place, parts)
         case Borrow(inner):
             return _address(f, inner, parts)
+        case _:
+            return register(next(parts))
+
+
+def _entry_value(f: Frame, place: MapEntry, parts: Iterator[Operand]) -> str:
+    """The address of the value of a key. A target puts a missing key in; everybody else fails."""
+    type = place.base.type
+    if not isinstance(type, MapType):
+        raise InternalError("a key of what is no map", place.span)
+    if place.inserts:
+        home = _address(f, place.base, parts)
+        key = next(parts)
+        f.at(place.span)
+        map, entry = entries.at(f.w, f.unit.shapes, type, memory.load_register(f.w, type, home), key)
+        f.store(type, map, home)
+    else:
+        map = _base_map(f, place.base, parts)
+        key = next(parts)
+        f.at(place.span)
+        entry = entries.find(f.w, f.unit.shapes, type, map, key)
+        with f.failing(f.w.value(f"icmp eq ptr {entry}, null")):
+            entries.fail_missing(f.w, type, key)
+        if isinstance(key, Vector):
+            f.unit.glue.drop_value(f.w, type.key, key)
+    return entries.value(f.w, f.unit.shapes, type, entry)
+
+
+def _base_map(f: Frame, base: Expression, parts: Iterator[Operand]) -> str:
+    """The map that a key is looked for in."""
+    match base:
+        case ConstantRef(constant):
+            return f.unit.constants.map(constant.value)
+        case VariableRef() | Field() | Index() | MapEntry():
+            address = _address(f, base, parts)
+            f.at(base.span)
+            return memory.load_register(f.w, base.type, address)
+        case Borrow(inner):
+            return _base_map(f, inner, parts)
         case _:
             return register(next(parts))
 
@@ -263,7 +304,7 @@ def _base_view(f: Frame, base: Expression, parts: Iterator[Operand]) -> View:
             return f.views[variable]
         case ConstantRef(constant):
             return f.unit.constants.view(constant.value)
-        case VariableRef() | Field() | Index():
+        case VariableRef() | Field() | Index() | MapEntry():
             address = _address(f, base, parts)
             f.at(base.span)
             return memory.load_view(f.w, address)
@@ -281,6 +322,8 @@ def _look_at_place(f: Frame, place: Expression) -> Operand:
             return _scalar(constant.value)
         case ConstantRef(constant) if isinstance(place.type, VectorType):
             return f.unit.constants.view(constant.value)
+        case ConstantRef(constant) if isinstance(place.type, MapType):
+            return f.unit.constants.map(constant.value)
         case _:
             address = reach(f, place, parts_of(f, place))
             f.at(place.span)
@@ -350,7 +393,7 @@ def _compare(f: Frame, e: Compare) -> str:
     if type == STRING and e.operator not in ("==", "!="):
         order = memory.call_register(w, "ms_string_compare", [left, right])
         return arithmetic.compare(f, e.operator, Scalar.INT, order, "0")
-    if isinstance(type, (VectorType, StructType)):
+    if isinstance(type, (VectorType, MapType, StructType)):
         equal = f.unit.glue.equal(w, type, left, right)
         return equal if e.operator == "==" else w.value(f"xor i1 {equal}, true")
     return arithmetic.compare(f, e.operator, type, register(left), register(right))
@@ -451,6 +494,24 @@ def _vector_literal(f: Frame, e: VectorLiteral | StringLiteral) -> Operand:
     for index, element in enumerate(e.elements):
         address = memory.offset(f.w, made.data, index * f.unit.shapes.size(e.type.element))
         put(f, element, address)
+    return made
+
+
+def _map_literal(f: Frame, e: MapLiteral) -> Operand:
+    """The pairs are put in one after the other."""
+    assert isinstance(e.type, MapType)
+    if constants.is_static(e) and e.pairs:
+        f.at(e.span)
+        return f.unit.glue.copy_map(f.w, e.type, f.unit.constants.map(e))
+    shape = f.unit.shapes.entry(e.type)
+    f.at(e.span)
+    sizes = [str(len(e.pairs)), str(shape.size), str(shape.hash_offset)]
+    made = memory.call_register(f.w, "ms_map_new", sizes)
+    for key, value in e.pairs:
+        ready = f.unit.constants.view(key) if isinstance(key, StringLiteral) else take(f, key)
+        operand = take(f, value)
+        f.at(key.span)
+        made = maps.put(f, e.type, made, ready, operand)
     return made
 
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ms.codegen import layout, memory
+from ms.codegen import entries, layout, memory
 from ms.codegen.emitter import NOINLINE, PLAIN, SMALL, Module, Writer
 from ms.codegen.layout import Layout
 from ms.codegen.memory import Operand, Vector, View, register, vector, view
-from ms.diagnostics import InternalError
 from ms.types import (
     BOOL,
     CHAR,
@@ -74,12 +73,10 @@ class Glue:
         match type:
             case StructType() if self.shapes.owns(type):
                 w.emit(f"call fastcc void {self._drop_struct(type)}(ptr {address})")
-            case VectorType() | JobType():
+            case VectorType() | MapType() | JobType():
                 self.drop_value(w, type, memory.load(w, type, address))
             case StructType() | Scalar():
                 pass
-            case MapType():
-                raise InternalError("maps are not in this version")
 
     def drop_value(self, w: Writer, type: Type, value: Operand) -> None:
         match type:
@@ -93,6 +90,9 @@ class Glue:
                         w.emit(f"call fastcc void {drop}(ptr {data}, i32 {count}, i32 {capacity})")
                     else:
                         self.free(w, element, data, capacity)
+            case MapType():
+                with w.when(w.value(f"icmp ne ptr {register(value)}, null")):
+                    w.emit(f"call fastcc void {self._drop_map(type)}(ptr {register(value)})")
             case JobType():
                 with w.when(w.value(f"icmp ne ptr {register(value)}, null")):
                     memory.call(w, "ms_job_release", [value])
@@ -127,6 +127,24 @@ class Glue:
                 w.ret("void")
         return name
 
+    def drop_entries(self, w: Writer, type: MapType, map: str) -> None:
+        """Drops all keys and values of a map, which are not looked at again."""
+        if self.shapes.owns(type.key) or self.shapes.owns(type.value):
+            with entries.each(w, self.shapes, type, map) as entry:
+                self.drop_entry(w, type, entry)
+
+    def drop_entry(self, w: Writer, type: MapType, entry: str) -> None:
+        self.drop(w, type.key, entry)
+        self.drop(w, type.value, entries.value(w, self.shapes, type, entry))
+
+    def _drop_map(self, type: MapType) -> str:
+        with self.function("drop", type, "void", "ptr %map", NOINLINE) as (name, w):
+            if w:
+                self.drop_entries(w, type, "%map")
+                memory.call(w, "ms_map_free", ["%map", str(self.shapes.entry(type).size)])
+                w.ret("void")
+        return name
+
     # Copying
 
     def own(self, w: Writer, type: Type, address: str) -> None:
@@ -137,12 +155,13 @@ class Glue:
                 memory.store(w, self.shapes, type, copied, address)
             case StructType() if self.shapes.owns(type):
                 w.emit(f"call fastcc void {self._own_struct(type)}(ptr {address})")
+            case MapType():
+                copied_map = self.copy_map(w, type, memory.load_register(w, type, address))
+                memory.store(w, self.shapes, type, copied_map, address)
             case JobType():
                 memory.call(w, "ms_job_retain", [memory.load(w, type, address)])
             case StructType() | Scalar():
                 pass
-            case MapType():
-                raise InternalError("maps are not in this version")
 
     def own_range(self, w: Writer, element: Type, data: str, first: str, end: str) -> None:
         """Makes elements `first` to `end` - 1 (both i64), copied as bytes, independent of their originals."""
@@ -183,11 +202,25 @@ class Glue:
                 memory.store(w, self.shapes, type, source, address)
                 self.own(w, type, address)
                 return address
+            case MapType():
+                return self.copy_map(w, type, register(source))
             case JobType():
                 memory.call(w, "ms_job_retain", [source])
                 return source
             case _:
                 return source
+
+    def copy_map(self, w: Writer, type: MapType, source: str) -> str:
+        """A deep copy."""
+        with self.function("copy", type, "ptr", "ptr %map", NOINLINE) as (name, body):
+            if body:
+                made = memory.call_register(body, "ms_map_copy", ["%map", str(self.shapes.entry(type).size)])
+                if self.shapes.owns(type.key) or self.shapes.owns(type.value):
+                    with entries.each(body, self.shapes, type, made) as entry:
+                        self.own(body, type.key, entry)
+                        self.own(body, type.value, entries.value(body, self.shapes, type, entry))
+                body.ret(f"ptr {made}")
+        return w.value(f"call fastcc ptr {name}(ptr {source})")
 
     def _own_struct(self, type: StructType) -> str:
         with self.function("own", type, "void", "ptr %v") as (name, w):
@@ -210,6 +243,9 @@ class Glue:
             case StructType():
                 arguments = f"ptr {register(left)}, ptr {register(right)}"
                 return w.value(f"call fastcc i1 {self._equal_struct(type)}({arguments})")
+            case MapType():
+                arguments = f"ptr {register(left)}, ptr {register(right)}"
+                return w.value(f"call fastcc i1 {self._equal_map(type)}({arguments})")
             case Scalar.DOUBLE | Scalar.FLOAT:
                 return w.value(f"fcmp oeq {layout.register_type(type)} {register(left)}, {register(right)}")
             case _:
@@ -248,6 +284,23 @@ class Glue:
                 w.ret("i1 true")
         return name
 
+    def _equal_map(self, type: MapType) -> str:
+        """As many pairs, and each of the one in the other."""
+        with self.function("equal", type, "i1", "ptr %a, ptr %b", NOINLINE) as (name, w):
+            if w:
+                counts = [entries.count(w, map) for map in ("%a", "%b")]
+                with w.when(w.value(f"icmp ne i32 {counts[0]}, {counts[1]}")):
+                    w.ret("i1 false")
+                with entries.each(w, self.shapes, type, "%a") as entry:
+                    other = entries.find(w, self.shapes, type, "%b", memory.load(w, type.key, entry))
+                    with w.when(w.value(f"icmp eq ptr {other}, null")):
+                        w.ret("i1 false")
+                    places = [entries.value(w, self.shapes, type, one) for one in (entry, other)]
+                    left, right = (memory.load(w, type.value, place) for place in places)
+                    self._return_unless_equal(w, type.value, left, right)
+                w.ret("i1 true")
+        return name
+
     # Text
 
     def text(self, w: Writer, type: Type, value: Operand, text: str, *, inside: bool = False) -> None:
@@ -266,7 +319,7 @@ class Glue:
                 function = "ms_text_quoted_char" if inside and type is CHAR else _TEXT_FUNCTIONS[type]
                 memory.call(w, function, [text, value])
             case MapType():
-                raise InternalError("maps are not in this version")
+                w.emit(f"call fastcc void {self._text_map(type)}(ptr {text}, ptr {register(value)})")
 
     def text_bytes(self, w: Writer, text: str, data: bytes) -> None:
         """Appends these bytes."""
@@ -295,5 +348,23 @@ class Glue:
                     value = memory.load(w, type.element, memory.element(w, type.element, "%data", index))
                     self.text(w, type.element, value, "%text", inside=True)
                 self.text_bytes(w, "%text", b"]")
+                w.ret("void")
+        return name
+
+    def _text_map(self, type: MapType) -> str:
+        with self.function("text", type, "void", "ptr %text, ptr %map", SMALL) as (name, w):
+            if w:
+                self.text_bytes(w, "%text", b"{")
+                is_first = w.alloca("i1")
+                w.emit(f"store i1 true, ptr {is_first}")
+                with entries.each(w, self.shapes, type, "%map") as entry:
+                    with w.when(w.value(f"xor i1 {w.value(f'load i1, ptr {is_first}')}, true")):
+                        self.text_bytes(w, "%text", b", ")
+                    w.emit(f"store i1 false, ptr {is_first}")
+                    self.text(w, type.key, memory.load(w, type.key, entry), "%text", inside=True)
+                    self.text_bytes(w, "%text", b": ")
+                    value = memory.load(w, type.value, entries.value(w, self.shapes, type, entry))
+                    self.text(w, type.value, value, "%text", inside=True)
+                self.text_bytes(w, "%text", b"}")
                 w.ret("void")
         return name

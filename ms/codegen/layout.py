@@ -1,8 +1,9 @@
 """How the types of M/s lie in memory and in LLVM's registers: shapes, sizes, alignments, TBAA, and which of them own.
 
 The rules are C's for 64-bit machines and the same on every target, so an encoded or a constant value means the same
-everywhere. A vector is `{ ptr, i32, i32 }` (`ms_vector`), a handle a pointer, a struct its fields in turn with
-padding. `bool` is one bit in registers and one byte in memory; every other scalar has one shape.
+everywhere. A vector is `{ ptr, i32, i32 }` (`ms_vector`), a map and a handle a pointer, a struct its fields in turn
+with padding, an entry of a map its key, hash and value likewise. `bool` is one bit in registers and one byte in memory;
+every other scalar has one shape.
 Invariant: no type has the size 0, in memory or encoded; a struct without fields is one byte of padding.
 """
 
@@ -58,8 +59,19 @@ class Shape:
     offsets: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class EntryShape:
+    """An entry of a map: its key lies at 0."""
+
+    hash_offset: int
+    value_offset: int
+    size: int
+
+
 _VECTOR_SHAPE = Shape(16, 8, True, 4)
+_MAP_SHAPE = Shape(8, 8, True, 4)
 _HANDLE_SHAPE = Shape(8, 8, True, 1)
+_HASH_SHAPE = Shape(4, 4, False, 0)
 
 
 class Layout:
@@ -68,6 +80,7 @@ class Layout:
     def __init__(self, structs: dict[str, Struct]) -> None:
         self.structs = structs
         self.shapes: dict[Type, Shape] = {scalar: Shape(size, size, False, size) for scalar, size in SIZES.items()}
+        self._entries: dict[MapType, EntryShape] = {}
 
     def shape(self, type: Type) -> Shape:
         known = self.shapes.get(type)
@@ -79,6 +92,8 @@ class Layout:
         match type:
             case VectorType():
                 return _VECTOR_SHAPE
+            case MapType():
+                return _MAP_SHAPE
             case JobType():
                 return _HANDLE_SHAPE
             case StructType():
@@ -98,6 +113,14 @@ class Layout:
         minimum = max(sum(field.encoded_minimum for field in fields), 1)
         owns = any(field.owns for field in fields)
         return Shape(max(_aligned(at, alignment), 1), alignment, owns, minimum, tuple(offsets))
+
+    def entry(self, type: MapType) -> EntryShape:
+        """The entries of a map, laid out as the runtime expects them."""
+        known = self._entries.get(type)
+        if known is None:
+            whole = self._struct([self.shape(type.key), _HASH_SHAPE, self.shape(type.value)])
+            known = self._entries[type] = EntryShape(whole.offsets[1], whole.offsets[2], whole.size)
+        return known
 
     def size(self, type: Type) -> int:
         return self.shape(type).size
@@ -132,9 +155,9 @@ def register_type(type: Type) -> str:
             return _REGISTER[type]
         case VectorType():
             return VECTOR
-        case JobType():
+        case JobType() | MapType():
             return "ptr"
-        case StructType() | MapType():
+        case StructType():
             raise InternalError(f"{type} is not held in registers")
 
 
@@ -147,9 +170,9 @@ def memory_type(type: Type) -> str:
     return register_type(type)
 
 
-def in_registers(type: Type) -> TypeGuard[Scalar | JobType]:
+def in_registers(type: Type) -> TypeGuard[Scalar | JobType | MapType]:
     """Whether a value is one LLVM register."""
-    return isinstance(type, (Scalar, JobType))
+    return isinstance(type, (Scalar, JobType, MapType))
 
 
 def is_block(type: Type) -> bool:
@@ -170,5 +193,11 @@ TBAA_COUNT = "count"
 TBAA_CAPACITY = "capacity"
 
 
-def tbaa_name(type: Scalar | JobType) -> str:
-    return type.value if isinstance(type, Scalar) else "handle"
+def tbaa_name(type: Scalar | JobType | MapType) -> str:
+    match type:
+        case Scalar():
+            return type.value
+        case JobType():
+            return "handle"
+        case MapType():
+            return "map"

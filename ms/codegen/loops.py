@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ms.codegen import arithmetic, expressions, memory, rounds
+from ms.codegen import arithmetic, entries, expressions, memory, rounds
 from ms.codegen.frame import Frame, Jumps
 from ms.codegen.layout import register_type
-from ms.codegen.memory import view
+from ms.codegen.memory import register, view
 from ms.codegen.rounds import Interval, Proof
 from ms.typed import (
     Block,
@@ -27,6 +27,7 @@ from ms.typed import (
     For,
     ForCompleted,
     ForEach,
+    ForPairs,
     ForRange,
     Passing,
     Statement,
@@ -36,7 +37,7 @@ from ms.typed import (
     VariableRef,
     While,
 )
-from ms.types import INT, LONG, StructType, VectorType
+from ms.types import INT, LONG, MapType, StructType, Type, VectorType
 
 Emit: TypeAlias = Callable[[Frame, Statement], None]
 
@@ -263,9 +264,7 @@ def _range_proven(f: Frame, s: ForRange, low: str, high: str, proof: Proof, emit
 def for_each(f: Frame, s: ForEach, emit: Emit) -> None:
     w = f.w
     assert isinstance(s.sequence.type, VectorType)
-    for variable in s.drops:
-        if variable.kind is VariableKind.HIDDEN:
-            f.zero(variable.type, f.slot(variable))
+    _begin(f, s.drops)
     data, count = view(expressions.look(f, s.sequence))
     f.at(s.span)
     body, again, after = w.new_label(), w.new_label(), w.new_label()
@@ -275,7 +274,8 @@ def for_each(f: Frame, s: ForEach, emit: Emit) -> None:
     w.branch_if(w.value(f"icmp ne i64 {end}, 0"), body, after)
     w.label(body)
     element = s.sequence.type.element
-    _bind_element(f, s, memory.element(w, element, data, w.value(f"load i64, ptr {counter}")))
+    address = memory.element(w, element, data, w.value(f"load i64, ptr {counter}"))
+    _bind(f, s.variable, element, address, s.passing, s.takes)
     _body(f, s.body, after, again, emit)
     w.label(again)
     f.at(s.span)
@@ -286,24 +286,28 @@ def for_each(f: Frame, s: ForEach, emit: Emit) -> None:
     f.drop_all(s.drops)
 
 
-def _bind_element(f: Frame, s: ForEach, address: str) -> None:
-    """Makes the loop's variable of the element at an address."""
+def _begin(f: Frame, drops: tuple[Variable, ...]) -> None:
+    for variable in drops:
+        if variable.kind is VariableKind.HIDDEN:
+            f.zero(variable.type, f.slot(variable))
+
+
+def _bind(f: Frame, variable: Variable, element: Type, address: str, passing: Passing, takes: bool) -> None:
+    """Makes the loop's variable of what lies at an address."""
     w = f.w
-    assert isinstance(s.sequence.type, VectorType)
-    element, variable = s.sequence.type.element, s.variable
     if element != variable.type:
         value = memory.load_register(w, element, address)
         f.store(variable.type, arithmetic.convert(f, value, element, variable.type), f.slot(variable))
     elif not f.owns(element):
         f.store(element, memory.load(w, element, address), f.slot(variable))
-    elif s.passing is Passing.BORROWED:
+    elif passing is Passing.BORROWED:
         if isinstance(element, VectorType):
             f.views[variable] = memory.load_view(w, address)
         elif isinstance(element, StructType):
             f.slots[variable] = address
         else:
             f.store(element, memory.load(w, element, address), f.slot(variable))
-    elif s.takes:
+    elif takes:
         f.store(element, memory.load(w, element, address), f.slot(variable))
         f.zero(element, address)
     else:
@@ -316,9 +320,7 @@ def _bind_element(f: Frame, s: ForEach, address: str) -> None:
 def for_completed(f: Frame, s: ForCompleted, emit: Emit) -> None:
     w = f.w
     assert s.seen is not None
-    for variable in s.drops:
-        if variable.kind is VariableKind.HIDDEN:
-            f.zero(variable.type, f.slot(variable))
+    _begin(f, s.drops)
     jobs = view(expressions.look(f, s.jobs))
     f.at(s.span)
     seen = memory.call_vector(w, "ms_vector_zero", [memory.wide(w, jobs.length), "1"])
@@ -333,4 +335,38 @@ def for_completed(f: Frame, s: ForCompleted, emit: Emit) -> None:
     _body(f, s.body, after, head, emit)
     w.label(after)
     f.at(s.span)
+    f.drop_all(s.drops)
+
+
+# for (K k, V v in m)
+
+
+def for_pairs(f: Frame, s: ForPairs, emit: Emit) -> None:
+    w, shapes = f.w, f.unit.shapes
+    type = s.sequence.type
+    assert isinstance(type, MapType)
+    _begin(f, s.drops)
+    map = register(expressions.look(f, s.sequence))
+    f.at(s.span)
+    shape = shapes.entry(type)
+    first, used = entries.extent(w, map)
+    head, looked, body, again, after = (w.new_label() for _ in range(5))
+    counter = w.alloca("i64")
+    w.emit(f"store i64 0, ptr {counter}")
+    w.label(head)
+    index = w.value(f"load i64, ptr {counter}")
+    w.branch_if(w.value(f"icmp ult i64 {index}, {used}"), looked, after)
+    w.label(looked)
+    entry = entries.at_index(w, shape, first, index)
+    w.branch_if(entries.is_there(w, shape, entry), body, again)
+    w.label(body)
+    _bind(f, s.key, type.key, entry, s.passing, s.takes)
+    if s.value is not None:
+        _bind(f, s.value, type.value, entries.value(w, shapes, type, entry), s.passing, s.takes)
+    _body(f, s.body, after, again, emit)
+    w.label(again)
+    f.at(s.span)
+    w.emit(f"store i64 {w.value(f'add nuw nsw i64 {index}, 1')}, ptr {counter}")
+    w.branch(head)
+    w.label(after)
     f.drop_all(s.drops)

@@ -1,6 +1,6 @@
 """Values in registers and in memory: loading, storing, moving, the headers of vectors, and calls of the runtime.
 
-An *operand* is a value in hand: one register (scalars and handles), the address of a struct, a `View` of a vector
+An *operand* is a value in hand: one register (scalars, handles and maps), the address of a struct, a `View` of a vector
 that somebody else owns, or a `Vector` with all three words of its header. Who owns what was decided before; here bits
 move.
 Invariants: a struct's operand is never written through by whom it is given to, unless it was given to be taken; a
@@ -42,7 +42,7 @@ _HEADER = (("ptr", layout.TBAA_DATA, 0), ("i32", layout.TBAA_COUNT, 8), ("i32", 
 
 
 def register(operand: Operand) -> str:
-    """The register of a scalar, a handle or a struct's address."""
+    """The register of a scalar, a handle, a map or a struct's address."""
     if isinstance(operand, str):
         return operand
     raise InternalError("a vector where one register was expected")
@@ -128,7 +128,7 @@ def load(w: Writer, type: Type, address: str) -> Operand:
 
 
 def load_register(w: Writer, type: Type, address: str) -> str:
-    """A scalar or a handle."""
+    """A scalar, a handle or a map."""
     assert layout.in_registers(type)
     size = 8 if not isinstance(type, Scalar) else layout.SIZES[type]
     tag = w.module.tbaa(layout.tbaa_name(type))
@@ -169,7 +169,7 @@ def zero(w: Writer, shapes: Layout, type: Type, address: str) -> None:
 
 
 def zero_register(type: Type) -> str:
-    """The zero value of a scalar or a handle."""
+    """The zero value of a scalar, a handle or a map."""
     match layout.register_type(type):
         case "ptr":
             return "null"

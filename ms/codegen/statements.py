@@ -82,7 +82,7 @@ def statement(f: Frame, s: Statement) -> None:
         case ForCompleted():
             loops.for_completed(f, s, statement)
         case ForPairs():
-            raise InternalError("maps are not in this version", s.span)
+            loops.for_pairs(f, s, statement)
         case _:
             assert_never(s)
 

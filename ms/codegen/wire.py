@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ms.codegen import calls, layout, memory
+from ms.codegen import calls, entries, layout, memory
 from ms.codegen.abi import Kind
 from ms.codegen.emitter import NOINLINE, NOMERGE_NOINLINE, PLAIN, SMALL, Writer
 from ms.codegen.glue import Glue
@@ -44,6 +44,8 @@ class Wire:
                 if each is not None:
                     return memory.add(w, memory.times(w, memory.wide(w, count), each), str(COUNT_SIZE))
                 return w.value(f"call fastcc i64 {self._size_vector(type)}(ptr {data}, i32 {count})")
+            case MapType():
+                return w.value(f"call fastcc i64 {self._size_map(type)}(ptr {register(value)})")
             case StructType():
                 return w.value(f"call fastcc i64 {self._size_struct(type)}(ptr {register(value)})")
             case _:
@@ -78,6 +80,23 @@ class Wire:
                 w.ret(f"i64 {w.value(f'load i64, ptr {sum_at}')}")
         return name
 
+    def _size_map(self, type: MapType) -> str:
+        with self.glue.function("size", type, "i64", "ptr %map", NOINLINE) as (name, w):
+            if w:
+                sum_at = w.alloca("i64")
+                w.emit(f"store i64 {COUNT_SIZE}, ptr {sum_at}")
+                with entries.each(w, self.shapes, type, "%map") as entry:
+                    total = w.value(f"load i64, ptr {sum_at}")
+                    for part, at in self._pair(w, type, entry):
+                        total = memory.add(w, total, self.size(w, part, memory.load(w, part, at)))
+                    w.emit(f"store i64 {total}, ptr {sum_at}")
+                w.ret(f"i64 {w.value(f'load i64, ptr {sum_at}')}")
+        return name
+
+    def _pair(self, w: Writer, type: MapType, entry: str) -> tuple[tuple[Type, str], tuple[Type, str]]:
+        """Key and value of an entry, each with its address."""
+        return (type.key, entry), (type.value, entries.value(w, self.shapes, type, entry))
+
     def _size_struct(self, type: StructType) -> str:
         with self.glue.function("size", type, "i64", "ptr %v") as (name, w):
             if w:
@@ -107,6 +126,8 @@ class Wire:
             case VectorType():
                 data, count = view(value)
                 return w.value(f"call fastcc ptr {self._put_vector(type)}(ptr {data}, i32 {count}, ptr {at})")
+            case MapType():
+                return w.value(f"call fastcc ptr {self._put_map(type)}(ptr {register(value)}, ptr {at})")
             case StructType():
                 return w.value(f"call fastcc ptr {self._put_struct(type)}(ptr {register(value)}, ptr {at})")
             case _:
@@ -124,6 +145,19 @@ class Wire:
                 with w.counted(memory.wide(w, "%count")) as index:
                     value = memory.load(w, type.element, memory.element(w, type.element, "%data", index))
                     after = self.put(w, type.element, value, w.value(f"load ptr, ptr {cursor}"))
+                    w.emit(f"store ptr {after}, ptr {cursor}")
+                w.ret(f"ptr {w.value(f'load ptr, ptr {cursor}')}")
+        return name
+
+    def _put_map(self, type: MapType) -> str:
+        with self.glue.function("put", type, "ptr", "ptr %map, ptr %at", NOINLINE) as (name, w):
+            if w:
+                cursor = w.alloca("ptr")
+                w.emit(f"store ptr {self._put_count(w, entries.count(w, '%map'), '%at')}, ptr {cursor}")
+                with entries.each(w, self.shapes, type, "%map") as entry:
+                    after = w.value(f"load ptr, ptr {cursor}")
+                    for part, at in self._pair(w, type, entry):
+                        after = self.put(w, part, memory.load(w, part, at), after)
                     w.emit(f"store ptr {after}, ptr {cursor}")
                 w.ret(f"ptr {w.value(f'load ptr, ptr {cursor}')}")
         return name
@@ -153,6 +187,8 @@ class Wire:
                 return w.value(f"call fastcc i1 {self._get_scalar(type)}(ptr {reader}, ptr {address})")
             case VectorType():
                 return w.value(f"call fastcc i1 {self._get_vector(type)}(ptr {reader}, ptr {address})")
+            case MapType():
+                return w.value(f"call fastcc i1 {self._get_map(type)}(ptr {reader}, ptr {address})")
             case StructType():
                 return w.value(f"call fastcc i1 {self._get_struct(type)}(ptr {reader}, ptr {address})")
             case _:
@@ -199,6 +235,30 @@ class Wire:
                 with w.counted(count) as index:
                     at = memory.element(w, element, made.data, index)
                     self._fail_unless(w, self.get(w, element, "%reader", at))
+                w.ret("i1 true")
+        return name
+
+    def _get_map(self, type: MapType) -> str:
+        """A key that comes twice is not what any map is encoded as."""
+        with self.glue.function("get", type, "i1", "ptr %reader, ptr %to", NOINLINE) as (name, w):
+            if w:
+                shape = self.shapes.entry(type)
+                count_at, key_at = w.alloca("i32"), w.alloca(layout.memory_type(type.key))
+                minimum = sum(self.shapes.shape(part).encoded_minimum for part in (type.key, type.value))
+                self._fail_unless(w, memory.call_register(w, "ms_read_count", ["%reader", str(minimum), count_at]))
+                count = memory.wide(w, w.value(f"load i32, ptr {count_at}"))
+                made = memory.call_register(w, "ms_map_new", [count, str(shape.size), str(shape.hash_offset)])
+                memory.store(w, self.shapes, type, made, "%to")
+                with w.counted(count) as index:
+                    memory.zero(w, self.shapes, type.key, key_at)
+                    self._fail_unless(w, self.get(w, type.key, "%reader", key_at))
+                    before = memory.load_register(w, type, "%to")
+                    map, entry = entries.at(w, self.shapes, type, before, memory.load(w, type.key, key_at))
+                    memory.store(w, self.shapes, type, map, "%to")
+                    known = memory.wide(w, entries.count(w, map))
+                    self._fail_unless(w, w.value(f"icmp ugt i64 {known}, {index}"))
+                    value = entries.value(w, self.shapes, type, entry)
+                    self._fail_unless(w, self.get(w, type.value, "%reader", value))
                 w.ret("i1 true")
         return name
 

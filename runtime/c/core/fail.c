@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { PARSE_SHOWN_SIZE = 40 };
+enum { SHOWN_SIZE = 40 };
 
 /* ---- Places ---- */
 
@@ -230,15 +230,52 @@ void ms_fail_system(const char *verb, ms_vector path, int error)
     ms_fail(message);
 }
 
+/* Appends a text in quotes, the beginning only when it is long. */
+static void add_quoted(ms_vector *message, ms_vector text)
+{
+    ms_vector shown = text;
+    if (shown.count > SHOWN_SIZE)
+        shown = (ms_vector){text.data, SHOWN_SIZE, 0};
+    ms_text_quoted_string(message, shown);
+    if (shown.count < text.count)
+        ms_text_words(message, "...");
+}
+
+void ms_fail_key_long(int64_t key)
+{
+    short_message message = {.size = 0};
+    add(&message, "no such key: ");
+    add_long(&message, key);
+    fail_with(&message);
+}
+
+void ms_fail_key_char(uint8_t key)
+{
+    ms_vector message = {0};
+    ms_text_words(&message, "no such key: ");
+    ms_text_quoted_char(&message, key);
+    ms_fail(message);
+}
+
+void ms_fail_key_bool(bool key)
+{
+    ms_fail_message(key ? "no such key: true" : "no such key: false");
+}
+
+void ms_fail_key_string(ms_vector key)
+{
+    ms_vector message = {0};
+    ms_text_words(&message, "no such key: ");
+    add_quoted(&message, key);
+    ms_fail(message);
+}
+
 void ms_fail_parse(ms_vector text, const char *type)
 {
     ms_vector message = {0};
-    ms_vector shown = text;
-    if (shown.count > PARSE_SHOWN_SIZE)
-        shown = (ms_vector){text.data, PARSE_SHOWN_SIZE, 0};
     ms_text_words(&message, "cannot parse ");
-    ms_text_quoted_string(&message, shown);
-    ms_text_words(&message, shown.count < text.count ? "... as " : " as ");
+    add_quoted(&message, text);
+    ms_text_words(&message, " as ");
     ms_text_words(&message, type);
     ms_fail(message);
 }

@@ -37,6 +37,24 @@ typedef struct ms_vector {
 
 #define MS_COUNT_MAX 2147483647u
 
+/* map<K, V>: one block, owned by whoever holds the pointer; null: the empty map. Behind the header come mask + 1 slots of 8 bytes, then
+ * the entries in the order of insertion, `used` of them: key, hash (4 bytes, 0: removed), value, laid out as in a C struct. Compiled
+ * programs read count, used, mask and entries by themselves and write values; all else is core/map's. At most 2^31 - 1 pairs. */
+typedef struct ms_map {
+    uint32_t count;      /* pairs */
+    uint32_t used;       /* entries, removed ones included */
+    uint32_t mask;       /* slots - 1; the number of slots is a power of two */
+    uint8_t shift;       /* from a hash to its first slot: 32 less the bits of mask */
+    uint8_t hash_offset; /* where in an entry its hash lies */
+    uint16_t unused;
+} ms_map;
+
+/* What putting a key in gives: the map, which may have moved, and the key's entry. */
+typedef struct ms_map_slot {
+    ms_map *map;
+    void *entry;
+} ms_map_slot;
+
 /* A handle: one reference to a job. Null is "no job". */
 typedef struct ms_job ms_job;
 
@@ -168,6 +186,34 @@ float ms_parse_float(ms_vector s); /* for arg() */
 bool ms_parse_bool(ms_vector s); /* for arg() */
 uint8_t ms_parse_char(ms_vector s); /* for arg(): exactly one byte */
 
+/* ---- Maps, by the type of their keys; char stands for bool too. `entry_size` is the same for all maps of a type. ---- */
+
+/* The entry of a key; null when there is none. */
+void *ms_map_find_char(const ms_map *map, uint8_t key, uint64_t entry_size);
+void *ms_map_find_int(const ms_map *map, int32_t key, uint64_t entry_size);
+void *ms_map_find_long(const ms_map *map, int64_t key, uint64_t entry_size);
+void *ms_map_find_string(const ms_map *map, ms_vector key, uint64_t entry_size);
+/* The entry of a key, which is put in behind all others, with a value of zero bytes, when it was missing. Takes the map; takes a string
+ * whose capacity is not 0 (it is freed when the key was there) and copies others. */
+ms_map_slot ms_map_at_char(ms_map *map, uint8_t key, uint64_t entry_size);
+ms_map_slot ms_map_at_int(ms_map *map, int32_t key, uint64_t entry_size);
+ms_map_slot ms_map_at_long(ms_map *map, int64_t key, uint64_t entry_size);
+ms_map_slot ms_map_at_string(ms_map *map, ms_vector key, uint64_t entry_size);
+/* Takes a key out; null when it was not there. Else the entry that it was in: its key and its value are the caller's to drop, before anything
+ * else is done to the map. The map stays where it is. */
+void *ms_map_take_char(ms_map *map, uint8_t key, uint64_t entry_size);
+void *ms_map_take_int(ms_map *map, int32_t key, uint64_t entry_size);
+void *ms_map_take_long(ms_map *map, int64_t key, uint64_t entry_size);
+void *ms_map_take_string(ms_map *map, ms_vector key, uint64_t entry_size);
+/* An empty map with room for `count` pairs. Fails beyond MS_COUNT_MAX. */
+ms_map *ms_map_new(uint64_t count, uint64_t entry_size, uint64_t hash_offset);
+/* A copy of the bytes, without what was removed. */
+ms_map *ms_map_copy(const ms_map *map, uint64_t entry_size);
+/* The map without its entries, which have been dropped before. Takes the map. */
+ms_map *ms_map_clear(ms_map *map, uint64_t entry_size);
+/* Gives the block back; nothing happens for null. */
+void ms_map_free(ms_map *map, uint64_t entry_size);
+
 /* ---- Text: what print, write, str and describe put together. Each appends to *text. ---- */
 
 void ms_text_int(ms_vector *text, int32_t value);
@@ -204,6 +250,12 @@ _Noreturn void ms_fail_division(void);                       /* "division by zer
 _Noreturn void ms_fail_convert(double value, const char *type); /* "cannot convert 1e+30 to int" */
 _Noreturn void ms_fail_convert_float(float value, const char *type);
 _Noreturn void ms_fail_empty(const char *function);          /* "pop of an empty vector" */
+
+/* "no such key: 5", and as it prints for the other types */
+_Noreturn void ms_fail_key_long(int64_t key);
+_Noreturn void ms_fail_key_char(uint8_t key);
+_Noreturn void ms_fail_key_bool(bool key);
+_Noreturn void ms_fail_key_string(ms_vector key);
 
 /* ---- Jobs ---- */
 
