@@ -165,10 +165,10 @@ _ROWS: tuple[Builtin, ...] = (
     _row("is_nan", "#", BOOL, "is_nan", "whether it is not a number", DOUBLE),
     _row("popcount", "I", INT, "popcount", "how many bits are 1"),
     # random numbers
-    _row("random", "#", RNG, "random", "a generator of random numbers, from a seed", LONG, built=False),
-    _row("next_long", "#&", LONG, "next_long", "any long", RNG, pure=False, built=False),
-    _row("next_int", "#& #", INT, "next_int", "an int from 0 to n - 1", RNG, INT, pure=False, built=False),
-    _row("next_double", "#&", DOUBLE, "next_double", "a double from 0 to 1", RNG, pure=False, built=False),
+    _row("random", "#", RNG, "random", "a generator of random numbers, from a seed", LONG),
+    _row("next_long", "#&", LONG, "next_long", "any long", RNG, pure=False),
+    _row("next_int", "#& #", INT, "next_int", "an int from 0 to n - 1", RNG, INT, pure=False),
+    _row("next_double", "#&", DOUBLE, "next_double", "a double from 0 to 1", RNG, pure=False),
     # world
     _row("args", "", STRINGS, "ms_args", "the words after -- on the command line", where=Where.MASTER),
     _row("arg", "I T=", "T", "arg", "word i as the type of the default, or the default", where=Where.MASTER),
@@ -219,6 +219,12 @@ BUILTINS: dict[str, tuple[Builtin, ...]] = _by_name()
 
 CONSTANTS: dict[str, float] = {"pi": 3.141592653589793, "infinity": float("inf"), "nan": float("nan")}
 """The built-in constants, all of type double."""
+
+STRUCTS: dict[str, tuple[tuple[str, Type], ...]] = {
+    "rng": (("s0", LONG), ("s1", LONG), ("s2", LONG), ("s3", LONG)),
+    "exec_result": (("code", INT), ("out", STRING), ("err", STRING)),
+}
+"""The fields of the built-in structs."""
 
 CONVERSIONS: dict[str, Type] = {"int": INT, "long": LONG, "double": DOUBLE, "float": FLOAT, "char": CHAR}
 """Calls by the name of a type; they become `typed.Convert`."""

@@ -463,6 +463,11 @@ def extern_not_linked(span: Span, name: str) -> Diagnostic:
     return _report("E0316", message, span, "", (), (help,))
 
 
+def built_in_struct_hidden(span: Span, builtin: str, struct: str, declared: Span) -> Diagnostic:
+    message = f"`{builtin}` is about the built-in struct {struct}, which the program's own hides"
+    return _report("E0316", message, span, "", _at(declared), ("give the program's struct another name",))
+
+
 def not_computable(span: Span, why: str) -> Diagnostic:
     return _report("E0317", f"this cannot be computed at compile time: {why}", span)
 

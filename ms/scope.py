@@ -64,12 +64,14 @@ class Scope:
 @dataclass(slots=True, eq=False)
 class StructSymbol:
     """A struct. `struct` is None until its fields are resolved; `indices` finds a field by its name; fields whose type
-    is wrong stand in `broken` and not in the struct."""
+    is wrong stand in `broken` and not in the struct. `is_used`: the program names it."""
 
     declaration: syntax.StructDeclaration
     struct: Struct | None = None
     indices: dict[str, int] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    is_builtin: bool = False
+    is_used: bool = False
 
     @property
     def span(self) -> Span:
@@ -123,12 +125,17 @@ class Globals:
     imports: Mapping[SourceFile, frozenset[SourceFile]] = field(default_factory=dict)
 
     def sees(self, file: SourceFile, symbol: Symbol) -> bool:
+        if isinstance(symbol, StructSymbol) and symbol.is_builtin:
+            return True
         declared = symbol.span.file
         return declared is file or declared in self.imports.get(file, ())
 
     def struct(self, name: str, at: Span) -> StructSymbol | None:
         """What the name means at a place; None for nothing."""
-        return self._seen(self.structs, name, at)
+        symbol = self._seen(self.structs, name, at)
+        if symbol is not None:
+            symbol.is_used = True
+        return symbol
 
     def function(self, name: str, at: Span) -> FunctionSymbol | None:
         return self._seen(self.functions, name, at)

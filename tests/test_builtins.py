@@ -19,7 +19,7 @@ job void g() { }
 """
 VARIABLES = """
 vector<int> v; string s; vector<string> words; vector<struct point> points; int i; long n; double d; char c; bool b;
-struct point p; job<int> j; vector<job<int>> js; vector<job<void>> gs; vector<double> ds;
+struct point p; rng r; job<int> j; vector<job<int>> js; vector<job<void>> gs; vector<double> ds;
 map<string, vector<int>> m;
 """
 
@@ -77,6 +77,10 @@ CALLS: list[tuple[str, str, Type]] = [
     ("pow(i, 2)", "pow", DOUBLE),
     ("is_nan(d)", "is_nan", BOOL),
     ("popcount(n)", "popcount", INT),
+    ("random(i)", "random", StructType("rng")),
+    ("next_long(r)", "next_long", LONG),
+    ("r.next_int(6)", "next_int", INT),
+    ("next_double(r)", "next_double", DOUBLE),
     ("args()", "ms_args", STRINGS),
     ("arg(0, 1000)", "arg", INT),
     ('arg(1, "x")', "arg", STRING),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ms import errors, syntax, typed
 from ms.builtins import Builtin, Mode, Pattern, Where
-from ms.checker import expressions, formats, references
+from ms.checker import builtin_structs, expressions, formats, references
 from ms.checker.context import Body, CallSite
 from ms.checker.conversions import coerce, convert
 from ms.checker.types import is_number, is_ordered, promoted
@@ -150,6 +150,8 @@ def _row_call(
     hint: Type | None,
 ) -> typed.Expression | None:
     """`first`: the first argument, when it was checked to choose the row."""
+    if not builtin_structs.may_call(body, row, tree.function.span):
+        return None
     bindings = Bindings(row, hint)
     parameters = row.parameters
     checked: list[typed.Expression] = []

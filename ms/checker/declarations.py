@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from ms import errors, syntax, typed
-from ms.checker import constants, jobs, statements
+from ms.checker import builtin_structs, constants, jobs, statements
 from ms.checker.context import Body, Checker
 from ms.checker.flow import check_flow
 from ms.checker.types import contains_job, resolve, resolve_result
@@ -23,6 +23,7 @@ def check_modules(checker: Checker, program: syntax.Program) -> typed.Program:
     """The modules of a program, in order."""
     checker.globals.imports = program.imports
     masters = [master for module in program.modules for master in _collect(checker, module)]
+    builtin_structs.add(checker)
     main = program.modules[-1].file
     _check_structs(checker)
     heads = _check_heads(checker)
@@ -33,7 +34,7 @@ def check_modules(checker: Checker, program: syntax.Program) -> typed.Program:
     return typed.Program(
         PurePath(main.name).stem,
         main,
-        checker.structs,
+        builtin_structs.used(checker),
         tuple(constant for constant in computed if constant is not None),
         tuple(function for function in functions if function is not None),
         tuple(each.ref for each in checker.globals.functions.values() if each.ref is not None and each.ref.is_extern),
@@ -90,7 +91,8 @@ def _check_structs(checker: Checker) -> None:
     structs = checker.globals.structs
     body = Body(checker, "", None)
     for name, symbol in structs.items():
-        _resolve_fields(body, name, symbol)
+        if not symbol.is_builtin:
+            _resolve_fields(body, name, symbol)
     done: set[str] = set()
     for name in structs:
         _check_containment(checker, name, done, [])

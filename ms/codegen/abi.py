@@ -208,6 +208,7 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("void ms_fail_key_char u8", _FAILS),
         _function("void ms_fail_key_bool b", _FAILS),
         _function("void ms_fail_key_string v", _FAILS),
+        _function("void ms_fail_bound i", _FAILS),
         # Jobs
         _function("p ms_remote_new i l p"),
         _function("void ms_remote_hole p l p"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ms import templates
-from ms.codegen import arithmetic, layout, maps, memory, sequences
+from ms.codegen import arithmetic, layout, maps, memory, random, sequences
 from ms.codegen.abi import C_LIBRARY, RUNTIME, Kind
 from ms.codegen.frame import Frame
 from ms.codegen.memory import Operand, register, view
@@ -252,6 +252,7 @@ _GENERATORS: dict[str, Generator] = {
     "arg": _arg,
     "get": _get,
     "get_all": _get_all,
+    **random.GENERATORS,
     **sequences.GENERATORS,
     **maps.GENERATORS,
 }

@@ -204,6 +204,14 @@ void ms_fail_empty(const char *function)
     fail_with(&message);
 }
 
+void ms_fail_bound(int32_t bound)
+{
+    short_message message = {.size = 0};
+    add(&message, "next_int wants a positive bound, not ");
+    add_long(&message, bound);
+    fail_with(&message);
+}
+
 void ms_fail_size(int64_t size)
 {
     short_message message = {.size = 0};

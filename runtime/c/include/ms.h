@@ -250,6 +250,7 @@ _Noreturn void ms_fail_division(void);                       /* "division by zer
 _Noreturn void ms_fail_convert(double value, const char *type); /* "cannot convert 1e+30 to int" */
 _Noreturn void ms_fail_convert_float(float value, const char *type);
 _Noreturn void ms_fail_empty(const char *function);          /* "pop of an empty vector" */
+_Noreturn void ms_fail_bound(int32_t bound);                 /* "next_int wants a positive bound, not 0" */
 
 /* "no such key: 5", and as it prints for the other types */
 _Noreturn void ms_fail_key_long(int64_t key);
