@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HELP = """usage: msc PROG.ms [-o PROG] [options]           make PROG-master and PROG-slave
        msc check PROG.ms [options]                only look for errors
        msc run PROG.ms [-n N] [options] [-- WORDS]   make both and run them here
+       msc explain [CODE]                         tell more about an error, or list them all
        msc --version | --help
 
   -o PROG            what to call the programs (default: the name of the source, in this directory)
@@ -60,13 +61,18 @@ _CHECK_HELP = """usage: msc check PROG.ms [--json] [--werror] [--warn-copies]
 Looks for errors in PROG.ms. Exit status 0: there are none; 1: there are.
 """
 
+_EXPLAIN_HELP = """usage: msc explain [CODE]
+
+Prints a page on an error, a warning or a note, with a wrong and a right program; without CODE, one line for each.
+"""
+
 # Options of prog-master that `msc run` hands on: whether a value follows them.
 _MASTER_OPTIONS = {
     "--progress": False, "--quiet": False, "--trace": True, "--status": True, "--lost-max": True,
     "--min-slaves": True, "--heartbeat": True, "--payload-max": True,
 }  # fmt: skip
 
-_COMMANDS = ("check", "run")
+_COMMANDS = ("check", "run", "explain")
 _EMITS = ("typed", "llvm", "asm", "obj")
 _ROLES = ("master", "slave")
 
@@ -128,12 +134,35 @@ def _run(given: list[str]) -> int:
     words = given[1:] if command != "build" else given
     options = words[: words.index("--")] if "--" in words else words
     if "--help" in options or "-h" in options:
-        print({"build": _HELP, "check": _CHECK_HELP, "run": _RUN_HELP}[command], end="")
+        print({"build": _HELP, "check": _CHECK_HELP, "run": _RUN_HELP, "explain": _EXPLAIN_HELP}[command], end="")
         return 0
+    if command == "explain":
+        return _explain(words)
     if command == "build" and "--version" in options:
         print(f"msc {__version__}")
         return 0
     return _perform(parse_arguments(command, words))
+
+
+def _explain(words: Sequence[str]) -> int:
+    from ms import explanations
+
+    for word in words:
+        if word.startswith("-"):
+            raise UsageError(f"there is no option {word} of msc explain")
+    if len(words) > 1:
+        raise UsageError(f"one code, not {len(words)}")
+    if not words:
+        for code, title in explanations.titles().items():
+            print(f"{code}  {title}")
+        return 0
+    found = explanations.find_code(words[0])
+    if found is None:
+        near = explanations.nearest_code(words[0])
+        cure = f"did you mean {near}?" if near else "msc explain lists them all"
+        return _complain(f"there is no code {words[0]}; {cure}")
+    print(explanations.page_text(found), end="")
+    return 0
 
 
 def parse_arguments(command: str, words: Sequence[str]) -> Arguments:

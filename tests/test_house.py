@@ -33,6 +33,8 @@ PYTHON_ROOMS: dict[str, tuple[int, str]] = {
     "errors.py": (2, "errors"),
     "scope.py": (2, "scope"),
     "typed_text.py": (2, "typed_text"),
+    "explain/": (2, "explain"),
+    "explanations.py": (3, "explain"),
     "grammar.lark": (3, "parser"),
     "lexer.py": (3, "parser"),
     "productions.py": (3, "parser"),

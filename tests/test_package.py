@@ -188,7 +188,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_wheel_holds_the_runtime_and_the_grammar(wheel: Path) -> None:
+def test_wheel_holds_the_runtime_the_grammar_and_the_pages(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     runtime = {
         f"ms/_runtime/c/{path.relative_to(ROOT / 'runtime' / 'c')}"
@@ -196,7 +196,9 @@ def test_wheel_holds_the_runtime_and_the_grammar(wheel: Path) -> None:
         for path in (ROOT / "runtime" / "c" / room).glob("*.[ch]")
     }
     compiler = {str(path.relative_to(ROOT)) for path in (ROOT / "ms").rglob("*.py")} | {"ms/grammar.lark"}
-    assert runtime | compiler <= names
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "ms" / "explain").glob("*.md")}
+    assert pages
+    assert runtime | compiler | pages <= names
     assert not [name for name in names if not name.startswith(("ms/", "ms_lang-"))]
 
 

@@ -127,6 +127,9 @@ def _check_containment(checker: Checker, name: str, done: set[str], path: list[t
     """Follows the fields that lie in the struct itself; `path` is how it was come to."""
     names = [step[0] for step in path]
     if name in names:
+        if name in done:
+            return
+        done.add(name)
         circle = path[names.index(name) :]
         chain = tuple((field.span, f"struct {owner} holds a {field.type}") for owner, field in circle)
         checker.report(errors.struct_contains_itself(checker.globals.structs[name].span, name, chain))
