@@ -1,0 +1,203 @@
+"""The examples do what they say, on real slaves and serially, to the same bytes; what they compute is computed here too.
+
+README.md shows what they print; `test_docs.py` holds it to that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+WITHOUT_MASTER = ["png.ms"]  # imported by others
+
+
+def start(name: str, slaves: int, words: tuple[str | Path, ...], cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "ms", "run", str(EXAMPLES / name), "-n", str(slaves), "--", *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MS_HEAP_CHECK": "1"}
+    return subprocess.run(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def ran(
+    name: str, *words: str | Path, cwd: Path, status: int = 0, made: tuple[str, ...] = ()
+) -> tuple[str, str, list[bytes]]:
+    """Standard output, standard error and the files that were made, which must be the same on slaves and serially."""
+    results = []
+    for slaves in (2, 0):
+        done = start(name, slaves, words, cwd)
+        assert done.returncode == status, done.stderr.decode()
+        files = [(cwd / file).read_bytes() for file in made]
+        results.append((done.stdout.decode(), done.stderr.decode(), files))
+        for file in made:
+            (cwd / file).unlink()
+    assert results[0] == results[1]
+    return results[0]
+
+
+def usage(name: str, *words: str, cwd: Path) -> str:
+    """What is said of words that make no sense, on standard error and with status 2."""
+    output, errors, _ = ran(name, *words, cwd=cwd, status=2)
+    assert output == ""
+    return errors
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.ms")), ids=lambda path: path.name)
+def test_nothing_is_warned_of(path: Path) -> None:
+    """Also of those that the tests below do not start."""
+    command = [sys.executable, "-m", "ms", "check", str(path)]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if path.name in WITHOUT_MASTER:
+        assert "E0308" in checked.stderr
+        assert checked.stderr.count("error") == 1
+    else:
+        assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+# png.ms, by way of raytracer.ms
+
+
+def decoded_png(data: bytes) -> tuple[int, int, bytes]:
+    """Width, height and RGB pixels, by zlib and the rules of the format; every checksum is checked."""
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    chunks = []
+    place = 8
+    while place < len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        kind, content = data[place + 4 : place + 8], data[place + 8 : place + 8 + length]
+        assert zlib.crc32(kind + content) == struct.unpack_from(">I", data, place + 8 + length)[0]
+        chunks.append((kind, content))
+        place += 12 + length
+    kinds = [kind for kind, _ in chunks]
+    assert kinds == [b"IHDR", *[b"IDAT"] * (len(kinds) - 2), b"IEND"]
+    width, height, *form = struct.unpack(">IIBBBBB", chunks[0][1])
+    assert form == [8, 2, 0, 0, 0]
+    unpacker = zlib.decompressobj()
+    rows = unpacker.decompress(b"".join(content for kind, content in chunks if kind == b"IDAT"))
+    assert unpacker.eof  # the stream is whole, and its Adler-32 is right
+    assert unpacker.unused_data == b""
+    return (
+        width,
+        height,
+        b"".join(unfiltered(rows[start : start + 3 * width + 1]) for start in range(0, len(rows), 3 * width + 1)),
+    )
+
+
+def unfiltered(row: bytes) -> bytes:
+    assert row[0] == 1
+    pixels = bytearray(3)
+    for value in row[1:]:
+        pixels.append((value + pixels[-3]) & 255)
+    return bytes(pixels[3:])
+
+
+def test_raytracer(tmp_path: Path) -> None:
+    output, _, [file] = ran("raytracer.ms", "p.png", "60", "40", "2", cwd=tmp_path, made=("p.png",))
+    assert output == f"wrote p.png with 60 x 40 pixels in 5 bands, {len(file)} bytes\n"
+    width, height, pixels = decoded_png(file)
+    assert (width, height, len(pixels)) == (60, 40, 60 * 40 * 3)
+    assert len(file) < 0.6 * len(pixels)
+
+    def pixel(x: int, y: int) -> tuple[int, ...]:
+        return tuple(pixels[3 * (y * width + x) : 3 * (y * width + x) + 3])
+
+    red, green, blue = pixel(2, 0)
+    assert red < green < blue  # the sky
+    red, green, blue = pixel(21, 18)
+    assert red > 2 * max(green, blue)  # the red sphere
+    brightness = [sum(pixel(x, 36)) for x in range(width)]
+    assert max(brightness) > 2 * min(brightness)  # the squares of the board
+
+
+def test_raytracer_of_one_pixel_and_one_row(tmp_path: Path) -> None:
+    _, _, [file] = ran("raytracer.ms", "p.png", "1", "1", "1", cwd=tmp_path, made=("p.png",))
+    assert decoded_png(file)[:2] == (1, 1)
+    _, _, [file] = ran("raytracer.ms", "p.png", "300", "1", "1", cwd=tmp_path, made=("p.png",))
+    assert decoded_png(file)[:2] == (300, 1)
+
+
+def test_raytracer_usage(tmp_path: Path) -> None:
+    assert usage("raytracer.ms", cwd=tmp_path).startswith("usage: raytracer FILE.png")
+    assert usage("raytracer.ms", "p.png", "0", cwd=tmp_path) == "the width must be 1 or more, not 0\n"
+    assert not (tmp_path / "p.png").exists()
+
+
+# crack.ms
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [("cab", ["abc", "4"]), ("0042", ["digits", "4"]), ("zz", []), ("Z", ["letters", "2"]), ("b7", ["all", "2"])],
+)
+def test_crack(secret: str, words: list[str], tmp_path: Path) -> None:
+    total = hashlib.sha256(secret.encode()).hexdigest()
+    assert ran("crack.ms", total, *words, cwd=tmp_path)[0] == f"{secret}\n"
+
+
+@pytest.mark.parametrize("length", [50, 51, 52, 60, 61, 115, 120])
+def test_crack_behind_texts_of_all_kinds_of_lengths(length: int, tmp_path: Path) -> None:
+    """The sum of one block, of two, of a block that has no room for the length."""
+    before = "s" * length
+    total = hashlib.sha256(f"{before}pass".encode()).hexdigest().upper()
+    assert ran("crack.ms", total, "aps", "4", before, cwd=tmp_path)[0] == "pass\n"
+
+
+def test_crack_what_is_not_there(tmp_path: Path) -> None:
+    total = hashlib.sha256(b"longer").hexdigest()
+    output, errors, _ = ran("crack.ms", total, "digits", "3", cwd=tmp_path, status=1)
+    assert output == ""
+    assert errors.splitlines()[-2:] == [
+        "length 3 has 1000 passwords", "no password of 3 characters or fewer has that sum"
+    ]  # fmt: skip
+
+
+def test_crack_usage(tmp_path: Path) -> None:
+    assert "one to four words" in usage("crack.ms", cwd=tmp_path)
+    assert "64 hexadecimal digits" in usage("crack.ms", "12ab", cwd=tmp_path)
+    assert "64 hexadecimal digits" in usage("crack.ms", "x" * 64, cwd=tmp_path)
+    assert "1 or more" in usage("crack.ms", "0" * 64, "lower", "0", cwd=tmp_path)
+    assert "no characters" in usage("crack.ms", "0" * 64, "", cwd=tmp_path)
+
+
+# wordcount.ms
+
+
+def test_wordcount(tmp_path: Path) -> None:
+    texts = ["the cat and the dog\n", "The END, the end; caf\u00e9\n", ""]
+    names = [f"{i}.txt" for i in range(len(texts))]
+    for name, text in zip(names, texts):
+        (tmp_path / name).write_text(text)
+    counts = Counter(" ".join(texts).lower().replace(",", " ").replace(";", " ").split())
+    lines = ran("wordcount.ms", *names, cwd=tmp_path)[0].splitlines()
+    assert lines[0] == f"{len(counts)} different words in 3 files"
+    found = [line.split() for line in lines[1:]]
+    assert {word: int(count) for count, word in found} == dict(counts)
+    assert [int(count) for count, _ in found] == sorted(counts.values(), reverse=True)
+
+
+def test_wordcount_of_a_file_that_is_not_there(tmp_path: Path) -> None:
+    done = start("wordcount.ms", 2, ("none.txt",), tmp_path)
+    assert done.returncode == 1
+    assert b"none.txt" in done.stderr
+
+
+# grep.ms
+
+
+def test_grep(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("one\ntwo\none two")
+    (tmp_path / "b").write_text("")
+    assert ran("grep.ms", "two", "a", "b", cwd=tmp_path)[0] == "a:2: two\na:3: one two\n"
+    assert ran("grep.ms", "three", "a", "b", cwd=tmp_path, status=1)[:2] == ("", "")
+    output, errors, _ = ran("grep.ms", "one", "missing", "a", cwd=tmp_path, status=2)
+    assert output == "a:1: one\na:3: one two\n"
+    assert "missing" in errors
+    assert usage("grep.ms", cwd=tmp_path) == "usage: grep TEXT FILE ...\n"
