@@ -20,6 +20,7 @@ from ms.types import (
     NUMBERS,
     STRING,
     JobType,
+    MapType,
     StructType,
     Type,
     VectorType,
@@ -537,7 +538,11 @@ def each_outside(span: Span) -> Diagnostic:
 
 
 def cannot_each(span: Span, found: Type) -> Diagnostic:
-    help = ("a..b is a range: each 0..n",) if found in (INT, LONG) else ()
+    help: tuple[str, ...] = ()
+    if found in (INT, LONG):
+        help = ("a..b is a range: each 0..n",)
+    elif isinstance(found, MapType):
+        help = ("keys(m) and values(m) are vectors",)
     message = f"`each` wants a vector, a string or a range, found {found}"
     return _report("E0408", message, span, f"this is {_a(found)}", help=help)
 
@@ -562,7 +567,9 @@ def handle_of_another_type(span: Span, expected: Type, found: Type, declared: Sp
     stands = f"a {JobType(expected)} can stand for it"
     if isinstance(expected, VectorType):
         stands = f"a {JobType(expected)} or a {VectorType(JobType(expected.element))} can stand for it"
-    help = (stands, *_conversion_help(found, expected))
+    help: tuple[str, ...] = (stands,)
+    if found == VectorType(JobType(expected)):
+        help = ("`each` before it starts a job for each of them",)
     message = f"expected {expected}, found {found}, which does not stand for {_a(expected)}"
     return _report("E0411", message, span, f"this is {_a(found)}", _at(declared, f"the parameter is {expected}"), help)
 

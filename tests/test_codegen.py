@@ -92,6 +92,29 @@ def test_a_slave_has_the_jobs_and_what_they_call() -> None:
     assert "describe" not in text
 
 
+def test_a_slave_can_name_the_arguments_of_the_jobs_that_its_jobs_start() -> None:
+    text = generated(
+        """job int leaf(int x) { return x; } job int add(int a, int b) { return a + b; }
+        job int idle(int x) { return x; }
+        job int tree(int n) { return get(remote leaf(each 0..n) reduce add); }
+        master { print(get(remote tree(3)), get(remote idle(1))); }""",
+        Role.SLAVE,
+    )
+    assert re.findall(r"^define [^@]*@\"describe\.(\w+)\"", text, re.MULTILINE) == ["leaf", "add"]
+
+
+def test_a_job_with_a_tail_job_is_there_as_it_is_called_and_as_it_is_run() -> None:
+    text = generated(
+        """job int count(int n) { if (n == 0) return 0; return remote count(n - 1); }
+        master { print(count(3), get(remote count(3))); }"""
+    )
+    called, run = function(text, "count"), function(text, '"tail.count"')
+    for name in ("@ms_job_get", "@ms_remote_start"):
+        assert name in called
+        assert name not in run
+    assert "@ms_remote_tail" in function(text, '"run.count"')
+
+
 def test_the_same_program_gives_the_same_text() -> None:
     assert generated(PROGRAM) == generated(PROGRAM)
 

@@ -21,6 +21,7 @@ from ms.typed import (
     Conditional,
     Continue,
     Copy,
+    ForCompleted,
     ForEach,
     Held,
     Move,
@@ -386,6 +387,20 @@ def test_remote_arguments_are_borrowed() -> None:
     assert wrapped(program.master, Copy) == []
 
 
+def test_arguments_of_a_job_that_is_started_many_times_are_borrowed_once() -> None:
+    text = """
+    job int f(int x, vector<int> v) { return x + size(v); }
+    master {
+        vector<int> v = [1];
+        vector<job<int>> js = remote f(each v, v);
+        print(get(remote f(each js, fill(2, 0))));
+    }
+    """
+    program = owned(text)
+    assert violations(program) == []
+    assert wrapped(program.master, Copy) == wrapped(program.master, Move) == []
+
+
 def test_reference_is_moved_from_only_when_it_is_overwritten() -> None:
     program = owned(
         """
@@ -498,6 +513,27 @@ def test_return_in_a_loop_drops_hidden_variables() -> None:
     program = master('for (string s in split(host())) { switch (str(1)) { case "1": return; } }')
     loop, switch, back = the(program, ForEach), the(program, Switch), the(program, Return)
     assert back.drops == (*switch.drops, *loop.drops)
+
+
+JOBS = "job int f(int x) { return x; }"
+
+
+def test_completed_borrows_what_the_body_leaves_alone() -> None:
+    text = "master { vector<job<int>> js; for (int i in completed(js)) { if (i == 1) return; } print(js); }"
+    program = owned(JOBS + text)
+    loop, back = the(program, ForCompleted), the(program, Return)
+    assert isinstance(loop.jobs, Borrow)
+    assert loop.seen is not None
+    assert loop.drops == (loop.seen,)
+    assert loop.seen in back.drops
+
+
+def test_completed_holds_what_the_body_changes() -> None:
+    program = owned(JOBS + "master { vector<job<int>> js; for (int i in completed(js)) js :: remote f(i); print(js); }")
+    loop = the(program, ForCompleted)
+    assert isinstance(loop.jobs, Held)
+    assert loop.drops == (loop.jobs.variable, loop.seen)
+    assert violations(program) == []
 
 
 def test_switch_borrows_or_holds() -> None:
