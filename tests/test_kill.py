@@ -118,6 +118,87 @@ def test_killing_slaves_changes_nothing(number: int, built: dict[str, Built], sh
     assert run.slaves.killed_count == count
 
 
+# The examples, on input that keeps them busy for some kills.
+
+EXAMPLES = {
+    "collatz": ("600000",),
+    "pi": ("150000000",),
+    "mandelbrot": ("out.ppm", "900", "600"),
+    "wordcount": ("a.txt", "b.txt", "c.txt", "d.txt"),
+    "grep": ("master", "a.txt", "b.txt", "c.txt", "d.txt"),
+}
+
+
+def _write_texts(directory: Path) -> None:
+    """Some megabytes of words, the same every time."""
+    page = (HERE.parent / "docs" / "language.md").read_text()
+    for number, name in enumerate("abcd"):
+        (directory / f"{name}.txt").write_text(page * (30 + number))
+
+
+def _result(directory: Path, output: bytes) -> tuple[bytes, bytes]:
+    """What the program printed, and the file that it wrote."""
+    written = directory / "out.ppm"
+    return output, written.read_bytes() if written.exists() else b""
+
+
+@pytest.fixture(scope="module")
+def kill_counts() -> Iterator[list[int]]:
+    """How many slaves each round killed: a test of which no round kills anybody would show nothing."""
+    counts: list[int] = []
+    yield counts
+    assert sum(counts) >= len(counts), counts
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Compiled, tuple[bytes, bytes]]]:
+    """Each example compiled once, with what it gives without slaves."""
+    made = {}
+    for name, words in EXAMPLES.items():
+        directory = tmp_path_factory.mktemp(name)
+        compiled = compile_program(HERE.parent / "examples" / f"{name}.ms", directory / name)
+        assert compiled.status == 0, compiled.text
+        _write_texts(directory)
+        command = [compiled.master, "--local", "--", *words]
+        alone = subprocess.run(command, cwd=directory, capture_output=True, check=True)
+        made[name] = (compiled, _result(directory, alone.stdout))
+    return made
+
+
+def _kill_until(ended: threading.Event, slaves: Slaves, moments: random.Random) -> None:
+    while not ended.wait(moments.uniform(0.005, 0.2)):
+        slaves.replace(moments.randrange(len(slaves.running)))
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_killing_slaves_of_examples_changes_nothing(
+    number: int,
+    examples: dict[str, tuple[Compiled, tuple[bytes, bytes]]],
+    kill_counts: list[int],
+    short_directory: Path,
+) -> None:
+    seed = int(os.environ.get("MS_KILL_SEED", "1")) * 1000 + number
+    moments = random.Random(seed)
+    name = list(EXAMPLES)[number % len(EXAMPLES)]
+    compiled, expected = examples[name]
+    _write_texts(short_directory)
+    options = ["--lost-max", str(LOST_MAX), "--", *EXAMPLES[name]]
+    run = Run(compiled, short_directory, moments.randint(1, 3), options)
+    ended = threading.Event()
+    killer = threading.Thread(target=_kill_until, args=(ended, run.slaves, moments))
+    killer.start()
+    try:
+        output, errors = run.master.communicate(timeout=TIME_S)
+    finally:
+        ended.set()
+        killer.join()
+        complaints = run.close()
+    assert (errors, run.master.returncode) == (b"", 0), f"seed {seed}"
+    assert _result(short_directory, output) == expected, f"seed {seed}"
+    kill_counts.append(run.slaves.killed_count)
+    assert not complaints, f"seed {seed}: {complaints}"
+
+
 LOST = """
 job int deadly(int n) {
     print("began");
