@@ -286,8 +286,8 @@ int32_t ms_jobs_next(ms_vector jobs, uint8_t *seen);
  * reference to it. None: a failed job, "nothing to reduce". */
 ms_job *ms_jobs_reduce(uint32_t ordinal, ms_vector jobs);
 /* A tail job: the job that runs here ends, and its result will be that of `job` (whose reference it takes). Nothing of the task's
- * own is left by then. `job` has not been started when it comes from ms_remote_new: that is done here, so that under --local a chain
- * of tail jobs does not pile up; one of ms_jobs_reduce has been. */
+ * own is left by then. `job` comes from ms_remote_new and has not been started: that is done here, so that under --local a chain of
+ * tail jobs does not pile up. */
 _Noreturn void ms_remote_tail(ms_job *job);
 /* One reference more, one less; both do nothing for null. */
 void ms_job_retain(ms_job *job);
