@@ -194,6 +194,12 @@ def _arg(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
     return memory.load(w, e.type, result)
 
 
+def _exec(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
+    result = f.temporary(e.type)
+    memory.call(f.w, "ms_exec", [*operands, result])
+    return result
+
+
 # Jobs
 
 
@@ -250,6 +256,7 @@ _GENERATORS: dict[str, Generator] = {
     "is_nan": _is_nan,
     "popcount": _popcount,
     "arg": _arg,
+    "exec": _exec,
     "get": _get,
     "get_all": _get_all,
     **random.GENERATORS,

@@ -323,6 +323,17 @@ ms_vector ms_read_lines(ms_vector path);
 int64_t ms_file_size(ms_vector path);
 bool ms_file_exists(ms_vector path);
 ms_vector ms_list_dir(ms_vector path);
+/* The next line of standard input without its end, the empty string at the end; whether the end has come. Both wait for input. */
+ms_vector ms_read_line(void);
+bool ms_at_end(void);
+/* `struct exec_result`. `code` is the exit status, or 128 + the number of the signal that ended the program. */
+typedef struct ms_exec_result {
+    int32_t code;
+    ms_vector out;
+    ms_vector err;
+} ms_exec_result;
+/* Runs the program argv[0], found on PATH, feeds it `input` and waits for its end. Fails when it cannot be started. */
+void ms_exec(ms_vector argv, ms_vector input, ms_exec_result *result);
 
 /* ---- The wire ---- */
 
