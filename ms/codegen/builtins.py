@@ -127,19 +127,11 @@ def _abs(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
 
 
 def _smaller(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
-    return _choose(f, e.type, register(operands[1]), register(operands[0]), "<")
+    return arithmetic.choose(f, "<", e.type, register(operands[1]), register(operands[0]))
 
 
 def _larger(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
-    return _choose(f, e.type, register(operands[1]), register(operands[0]), ">")
-
-
-def _choose(f: Frame, type: Type, second: str, first: str, operator: str) -> str:
-    """The second when it stands in that relation to the first, else the first: what C++'s min and max do, also
-    with NaN."""
-    better = arithmetic.compare(f, operator, type, second, first)
-    llvm = layout.register_type(type)
-    return f.w.value(f"select i1 {better}, {llvm} {second}, {llvm} {first}")
+    return arithmetic.choose(f, ">", e.type, register(operands[1]), register(operands[0]))
 
 
 def _intrinsic(name: str) -> Generator:
