@@ -10,6 +10,7 @@ must only succeed.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -77,7 +78,10 @@ COMMANDS = [
 
 
 def msc(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "ms", *map(str, words)], cwd=cwd, capture_output=True, text=True)
+    """This checkout's compiler, also when another one is installed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "ms", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
 
 def test_there_are_programs() -> None:
@@ -115,7 +119,7 @@ def test_command(block: Block, command: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for name in ("LICENSE", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
-    ran = subprocess.run([sys.executable, "-m", "ms", *words[1:]], cwd=tmp_path, capture_output=True, text=True)
+    ran = msc(*words[1:], cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     if expected:
         assert ran.stdout == expected

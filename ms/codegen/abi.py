@@ -250,6 +250,9 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("l ms_file_size v"),
         _function("b ms_file_exists v"),
         _function("v ms_list_dir v"),
+        _function("v ms_read_line"),
+        _function("b ms_at_end"),
+        _function("void ms_exec v v p"),
         # The C library's own. M/s has no errno, so mathematics has no effects.
         *(_function(f"d {name} d", _PURE, fails=False) for name in _REAL_FUNCTIONS),
         *(_function(f"d {name} d d", _PURE, fails=False) for name in _REAL_FUNCTIONS_OF_TWO),

@@ -83,6 +83,16 @@ def compare(f: Frame, operator: str, type: Type, left: str, right: str) -> str:
     return f.w.value(f"icmp {table[operator]} {llvm} {left}, {right}")
 
 
+def choose(f: Frame, operator: str, type: Type, second: str, first: str) -> str:
+    """The second when it stands in that relation to the first, else the first. A NaN gives way to a number, as in C's
+    fmin and fmax."""
+    w, llvm = f.w, layout.register_type(type)
+    better = compare(f, operator, type, second, first)
+    if type in FLOATS:
+        better = w.value(f"or i1 {better}, {w.value(f'fcmp uno {llvm} {first}, {first}')}")
+    return w.value(f"select i1 {better}, {llvm} {second}, {llvm} {first}")
+
+
 def convert(f: Frame, value: str, source: Type, target: Type) -> str:
     """The conversion between two number types."""
     if source == target:

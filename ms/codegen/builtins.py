@@ -127,19 +127,11 @@ def _abs(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
 
 
 def _smaller(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
-    return _choose(f, e.type, register(operands[1]), register(operands[0]), "<")
+    return arithmetic.choose(f, "<", e.type, register(operands[1]), register(operands[0]))
 
 
 def _larger(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
-    return _choose(f, e.type, register(operands[1]), register(operands[0]), ">")
-
-
-def _choose(f: Frame, type: Type, second: str, first: str, operator: str) -> str:
-    """The second when it stands in that relation to the first, else the first: what C++'s min and max do, also
-    with NaN."""
-    better = arithmetic.compare(f, operator, type, second, first)
-    llvm = layout.register_type(type)
-    return f.w.value(f"select i1 {better}, {llvm} {second}, {llvm} {first}")
+    return arithmetic.choose(f, ">", e.type, register(operands[1]), register(operands[0]))
 
 
 def _intrinsic(name: str) -> Generator:
@@ -192,6 +184,12 @@ def _arg(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
         else:
             raise InternalError(f"no word of the command line is a {e.type}", e.span)
     return memory.load(w, e.type, result)
+
+
+def _exec(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
+    result = f.temporary(e.type)
+    memory.call(f.w, "ms_exec", [*operands, result])
+    return result
 
 
 # Jobs
@@ -250,6 +248,7 @@ _GENERATORS: dict[str, Generator] = {
     "is_nan": _is_nan,
     "popcount": _popcount,
     "arg": _arg,
+    "exec": _exec,
     "get": _get,
     "get_all": _get_all,
     **random.GENERATORS,

@@ -17,7 +17,7 @@ from ms.codegen.abi import RESERVED_SYMBOLS
 from ms.codegen.emitter import NOMERGE, Writer
 from ms.codegen.layout import Layout
 from ms.codegen.memory import Operand, register, vector, view
-from ms.typed import Function, FunctionRef, Passing, Return, Variable, VariableKind
+from ms.typed import Function, FunctionRef, Passing, RemoteCall, Return, Scoped, Variable, VariableKind
 from ms.types import BOOL, CHAR, INT, VOID, JobType, MapType, Scalar, StructType, Type, VectorType
 
 COUNT = "i32 range(i32 0, -2147483648)"
@@ -45,7 +45,15 @@ def has_tail_job(function: Function) -> bool:
     """Whether the function is a job that may end in `return remote …`. Then it is there twice: as it is called, where
     it waits for that job, and as a slave runs it."""
     nodes = changes.walk([function.body])
-    return function.ref.is_job and any(isinstance(node, Return) and node.is_tail_job for node in nodes)
+    return function.ref.is_job and any(isinstance(node, Return) and is_handed_over(node) for node in nodes)
+
+
+def is_handed_over(s: Return) -> bool:
+    """Whether a job really ends there. What `reduce` combines it waits for: those jobs have been started already."""
+    value = s.value
+    while isinstance(value, Scoped):
+        value = value.value
+    return s.is_tail_job and isinstance(value, RemoteCall) and value.reduce is None
 
 
 def tail_symbol(function: Function) -> str:

@@ -272,8 +272,7 @@ def _extreme(operator: str) -> Callable[[Frame, BuiltinCall, Sequence[Operand]],
         with w.counted(memory.wide(w, count), "1") as index:
             value = memory.load_register(w, e.type, memory.element(w, e.type, data, index))
             before = w.value(f"load {llvm}, ptr {best}")
-            better = arithmetic.compare(f, operator, e.type, value, before)
-            w.emit(f"store {llvm} {w.value(f'select i1 {better}, {llvm} {value}, {llvm} {before}')}, ptr {best}")
+            w.emit(f"store {llvm} {arithmetic.choose(f, operator, e.type, value, before)}, ptr {best}")
         return w.value(f"load {llvm}, ptr {best}")
 
     def generator(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from ms.codegen import arithmetic, constants, expressions, loops, memory, vectors
+from ms.codegen import arithmetic, calls, constants, expressions, loops, memory, vectors
 from ms.codegen.frame import Frame, Jumps
 from ms.codegen.layout import register_type
 from ms.codegen.memory import Operand, register, view
@@ -152,11 +152,11 @@ def _return(f: Frame, s: Return) -> None:
 def _return_tail(f: Frame, s: Return, job: Expression) -> None:
     """As a slave runs the job, it ends here and leaves the handle of the other one; as it is called, it waits."""
     type = f.function.ref.result
-    f.is_tail = bool(f.tail)
+    is_left = f.is_tail = bool(f.tail) and calls.is_handed_over(s)
     handle = register(expressions.take(f, job))
     f.at(job.span)
     result: Operand = memory.EMPTY if isinstance(type, VectorType) else ""
-    if f.tail:
+    if is_left:
         f.w.emit(f"store ptr {handle}, ptr {f.tail}")
         if type is not VOID and f.result is None and not isinstance(type, VectorType):
             result = memory.zero_register(type)

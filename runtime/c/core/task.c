@@ -61,6 +61,7 @@ static void begin(ms_task *task, ms_bytes *result, ms_bytes *failure)
     task->left_handler = false;
     task->print_text = (ms_vector){0};
     task->held_file = -1;
+    task->release = NULL;
     task->outer_heap = ms_heap_enter(task->heap);
     task->outer = ms_thread.top;
     pthread_mutex_lock(&task->lock);
@@ -91,6 +92,8 @@ static ms_outcome end(ms_task *task, ms_outcome outcome)
     pthread_mutex_unlock(&task->lock);
     if (task->held_file >= 0)
         close(task->held_file);
+    if (task->release != NULL)
+        task->release(task->held);
     ms_free(task->print_text.data, task->print_text.capacity);
     if (outcome == MS_TASK_FINISHED && ms_heap_check)
         check_heap(task);
@@ -152,6 +155,14 @@ void ms_task_hold_file(int descriptor)
 {
     if (ms_thread.top != NULL)
         ms_thread.top->held_file = descriptor;
+}
+
+void ms_task_hold(void (*release)(void *what), void *what)
+{
+    if (ms_thread.top != NULL) {
+        ms_thread.top->held = what;
+        ms_thread.top->release = release;
+    }
 }
 
 /* ---- Leaving ---- */

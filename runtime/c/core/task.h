@@ -65,6 +65,9 @@ bool ms_task_is_cancelled(void);
 void ms_task_check_stack(void);
 /* The descriptor that a runtime function of this task has open (-1: none any more); it is closed if the task leaves first. */
 void ms_task_hold_file(int descriptor);
+/* Something that a runtime function of this task has in hand (null: nothing any more); if the task leaves first, `release(what)` is
+ * called. Neither may fail. */
+void ms_task_hold(void (*release)(void *what), void *what);
 /* The text that the task's print statements build in. */
 ms_vector *ms_task_print_text(void);
 /* Fails the current task with a message and, behind its own places, further lines of story (a failed job's, already indented

@@ -31,6 +31,8 @@ struct ms_task {
     bool left_handler; /* it left from inside a signal handler: the signals are still blocked */
     int32_t exit_status;
     int held_file;
+    void (*release)(void *what);
+    void *held;
     ms_vector print_text;
 
     pthread_mutex_t lock;

@@ -35,7 +35,7 @@ ms_vector ms_args(void)
 {
     ms_vector words = ms_vector_new(arg_count, sizeof(ms_vector));
     for (int i = 0; i < arg_count; i++)
-        ((ms_vector *)words.data)[i] = static_string(arg_words[i]);
+        ((ms_vector *)words.data)[i] = copied_string(arg_words[i]);
     return words;
 }
 

@@ -286,8 +286,8 @@ int32_t ms_jobs_next(ms_vector jobs, uint8_t *seen);
  * reference to it. None: a failed job, "nothing to reduce". */
 ms_job *ms_jobs_reduce(uint32_t ordinal, ms_vector jobs);
 /* A tail job: the job that runs here ends, and its result will be that of `job` (whose reference it takes). Nothing of the task's
- * own is left by then. `job` has not been started when it comes from ms_remote_new: that is done here, so that under --local a chain
- * of tail jobs does not pile up; one of ms_jobs_reduce has been. */
+ * own is left by then. `job` comes from ms_remote_new and has not been started: that is done here, so that under --local a chain of
+ * tail jobs does not pile up. */
 _Noreturn void ms_remote_tail(ms_job *job);
 /* One reference more, one less; both do nothing for null. */
 void ms_job_retain(ms_job *job);
@@ -323,6 +323,17 @@ ms_vector ms_read_lines(ms_vector path);
 int64_t ms_file_size(ms_vector path);
 bool ms_file_exists(ms_vector path);
 ms_vector ms_list_dir(ms_vector path);
+/* The next line of standard input without its end, the empty string at the end; whether the end has come. Both wait for input. */
+ms_vector ms_read_line(void);
+bool ms_at_end(void);
+/* `struct exec_result`. `code` is the exit status, or 128 + the number of the signal that ended the program. */
+typedef struct ms_exec_result {
+    int32_t code;
+    ms_vector out;
+    ms_vector err;
+} ms_exec_result;
+/* Runs the program argv[0], found on PATH, feeds it `input` and waits for its end. Fails when it cannot be started. */
+void ms_exec(ms_vector argv, ms_vector input, ms_exec_result *result);
 
 /* ---- The wire ---- */
 
