@@ -35,7 +35,7 @@ def signature(row: Builtin) -> str:
 def builtins_table() -> str:
     """One line for each name, in the order of the table; a name with several rows has them all."""
     lines = ["| | |", "|---|---|"]
-    rows = [row for group in BUILTINS.values() for row in group if row.built]
+    rows = [row for group in BUILTINS.values() for row in group]
     for _, same in groupby(rows, key=lambda row: row.name):
         for row in same:
             only = " (the master only)" if row.where is Where.MASTER else ""

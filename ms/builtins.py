@@ -44,8 +44,7 @@ class Where(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """One row. `symbol`: what the code generator makes of it, "ms_…" a plain call of a runtime function of that name.
-    `built`: False for what the language has and this version does not yet."""
+    """One row. `symbol`: what the code generator makes of it; "ms_…" is a plain call of that runtime function."""
 
     name: str
     parameters: tuple[tuple[Pattern, Mode], ...]
@@ -55,7 +54,6 @@ class Builtin:
     pure: bool = True
     where: Where = Where.ANYWHERE
     returns: bool = True  # False: control never comes back (fail, exit)
-    built: bool = True
 
 
 def _row(
@@ -68,7 +66,6 @@ def _row(
     pure: bool = True,
     where: Where = Where.ANYWHERE,
     returns: bool = True,
-    built: bool = True,
 ) -> Builtin:
     """`parameters` is a list of pattern words, each with "&" (INOUT), "=" (KEEP) or "+" (REUSE) behind it or nothing
     (READ); "#" takes the next one of `types`."""
@@ -79,7 +76,7 @@ def _row(
         mode = modes.get(word[-1], Mode.READ)
         stem = word if mode is Mode.READ else word[:-1]
         parsed.append((next(given) if stem == "#" else stem, mode))
-    return Builtin(name, tuple(parsed), result, symbol, help, pure, where, returns, built)
+    return Builtin(name, tuple(parsed), result, symbol, help, pure, where, returns)
 
 
 RNG = StructType("rng")

@@ -1,7 +1,7 @@
 """The messages of the compiler: one function for each, in the order of their codes.
 
 E01 is about text and syntax, E02 about types, E03 about names and declarations, E04 about jobs, E05 about references
-and E09 about what this version does not have; W are warnings, N notes. A code never changes its meaning. Types and
+W are warnings, N notes. A code never changes its meaning. Types and
 operators come in as text or as `Type`; the words are chosen here and nowhere else.
 """
 
@@ -464,11 +464,6 @@ def extern_not_linked(span: Span, name: str) -> Diagnostic:
     return _report("E0316", message, span, "", (), (help,))
 
 
-def built_in_struct_hidden(span: Span, builtin: str, struct: str, declared: Span) -> Diagnostic:
-    message = f"`{builtin}` is about the built-in struct {struct}, which the program's own hides"
-    return _report("E0316", message, span, "", _at(declared), ("give the program's struct another name",))
-
-
 def not_computable(span: Span, why: str) -> Diagnostic:
     return _report("E0317", f"this cannot be computed at compile time: {why}", span)
 
@@ -497,6 +492,11 @@ def empty_struct(span: Span, name: str) -> Diagnostic:
 def runtime_name(span: Span, name: str) -> Diagnostic:
     message = f"`{name}` cannot be an extern function: the name belongs to the runtime"
     return _report("E0321", message, span, "", (), ("give the C function another name",))
+
+
+def built_in_struct_hidden(span: Span, builtin: str, struct: str, declared: Span) -> Diagnostic:
+    message = f"`{builtin}` is about the built-in struct {struct}, which the program's own hides"
+    return _report("E0322", message, span, "", _at(declared), ("give the program's struct another name",))
 
 
 # E04: jobs
@@ -606,14 +606,6 @@ def reference_type(span: Span, expected: Type, found: Type, declared: Span | Non
         f"this is {_a(found)}",
         _at(declared),
     )
-
-
-# E09: what this version does not have
-
-
-def not_built(span: Span, what: str) -> Diagnostic:
-    """`what` as the program writes it: "`upper`", "`each`"."""
-    return _report("E0901", f"{what} is not in this version yet", span)
 
 
 # Warnings

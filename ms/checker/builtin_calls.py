@@ -56,19 +56,15 @@ def builtin_call(
     if name == "completed":
         body.report(errors.completed_outside(tree.function.span))
         return None
-    built = [row for row in rows if row.built]
-    if not built:
-        body.report_unbuilt(f"`{name}`", tree.function.span)
-        return None
-    if any(row.where is Where.MASTER for row in built):
+    if any(row.where is Where.MASTER for row in rows):
         body.master_calls.append(CallSite(name, tree.function.span))
-    if built[0].symbol == "format" and arguments:
-        return formats.format_call(body, tree, built[0], arguments)
-    candidates = [row for row in built if _takes(row, len(arguments))]
+    if rows[0].symbol == "format" and arguments:
+        return formats.format_call(body, tree, rows[0], arguments)
+    candidates = [row for row in rows if _takes(row, len(arguments))]
     if not candidates:
         for argument in arguments:
             expressions.expression(body, argument)
-        wanted = _counts(built)
+        wanted = _counts(rows)
         body.report(errors.wrong_argument_count(tree.function.span, name, wanted, len(arguments), None))
         return None
     first: typed.Expression | None = None
@@ -93,7 +89,7 @@ def _takes(row: Builtin, count: int) -> bool:
     return count == fixed
 
 
-def _counts(rows: list[Builtin]) -> str:
+def _counts(rows: tuple[Builtin, ...]) -> str:
     counts = sorted({len(row.parameters) for row in rows})
     return " or ".join(str(count) for count in counts)
 

@@ -87,7 +87,6 @@ class Body:
     variable_count: int = 0
     has_errors: bool = False
     unknown: set[str] = field(default_factory=set)
-    unbuilt: set[str] = field(default_factory=set)
     calls: list[CallSite] = field(default_factory=list)
     master_calls: list[CallSite] = field(default_factory=list)
 
@@ -105,19 +104,11 @@ class Body:
         self.unknown.add(name)
         self.report(diagnostic)
 
-    def report_unbuilt(self, what: str, span: Span) -> None:
-        """What the language has and this version does not: once in each function."""
-        self.has_errors = True
-        if what in self.unbuilt:
-            return
-        self.unbuilt.add(what)
-        self.report(errors.not_built(span, what))
-
     def attempt(self, check: Callable[[], _T | None]) -> _T | None:
         """What `check` gives; when that is nothing, what it said is taken back."""
         checker, items = self.checker, self.checker.diagnostics.items
         said, error_count, has_errors = len(items), checker.error_count, self.has_errors
-        unknown, unbuilt = set(self.unknown), set(self.unbuilt)
+        unknown = set(self.unknown)
         lists: tuple[list[CallSite], ...] = (self.calls, self.master_calls)
         sizes = [len(sites) for sites in lists]
         try:
@@ -127,7 +118,7 @@ class Body:
         if result is None:
             del items[said:]
             checker.error_count, self.has_errors = error_count, has_errors
-            self.unknown, self.unbuilt = unknown, unbuilt
+            self.unknown = unknown
             for sites, size in zip(lists, sizes):
                 del sites[size:]
         return result

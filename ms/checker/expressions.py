@@ -103,6 +103,9 @@ def value_as(
     body: Body, tree: syntax.Expression, target: Type | None, wanted: Wanted = NOBODY
 ) -> typed.Expression | None:
     """An expression where the type `target` is wanted (None: an error elsewhere hides which one)."""
+    if target is None and (tree == syntax.VectorOf((), tree.span) or tree == syntax.MapOf((), tree.span)):
+        body.has_errors = True
+        return None
     result = value(body, tree, target)
     if result is None or target is None:
         return None

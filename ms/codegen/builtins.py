@@ -28,7 +28,7 @@ def generate(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
         return _runtime(f, e, symbol, operands)
     generator = _GENERATORS.get(symbol)
     if generator is None:
-        raise InternalError(f"`{e.builtin.name}` is not in this version", e.span)
+        raise InternalError(f"nothing generates `{e.builtin.name}`", e.span)
     return generator(f, e, operands)
 
 
