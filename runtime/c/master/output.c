@@ -12,11 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CLEAR_LINE "\r\033[K"
 enum { BUFFER_SIZE = 64 << 10, KEPT_MAX = 256 << 20 };
 
 typedef struct stream {
     int descriptor;
     bool immediate;          /* what the program prints is written at once */
+    bool terminal;
     pthread_mutex_t writing; /* taken first, held while writing: it keeps the order */
     pthread_mutex_t filling; /* never held while writing */
     ms_bytes kept;
@@ -29,6 +31,7 @@ static stream streams[2] = {
 static const char *program_name;
 static void (*when_broken)(void);
 static atomic_bool broken, forwarded, writing_forwarded, has_writer;
+static atomic_bool line_open; /* a line of progress stands on the terminal */
 static pthread_mutex_t writer_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t writer_wake = PTHREAD_COND_INITIALIZER;
 
@@ -36,7 +39,8 @@ void ms_output_setup(const char *program, void (*on_broken)(void))
 {
     program_name = program;
     when_broken = on_broken;
-    streams[0].immediate = isatty(1) == 1;
+    streams[0].immediate = streams[0].terminal = isatty(1) == 1;
+    streams[1].terminal = isatty(2) == 1;
 }
 
 static void report_broken(const stream *to, int error)
@@ -72,7 +76,12 @@ static int write_out(stream *to, const void *more, size_t more_size)
     ms_bytes taken = to->kept;
     ms_bytes_init(&to->kept);
     pthread_mutex_unlock(&to->filling);
+    size_t size = taken.size + more_size;
+    if (size > 0 && to->terminal && atomic_exchange(&line_open, false))
+        write_all(to, (const uint8_t *)CLEAR_LINE, sizeof CLEAR_LINE - 1);
     bool fine = write_all(to, taken.data, taken.size) && write_all(to, more, more_size);
+    if (size > 0 && to->descriptor == 2 && to->terminal)
+        atomic_store(&line_open, more_size == 0 && taken.data[taken.size - 1] != '\n');
     int error = fine ? 0 : errno;
     ms_bytes_clear(&taken);
     pthread_mutex_lock(&to->filling);

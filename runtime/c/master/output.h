@@ -3,7 +3,8 @@
  * The program's own thread may block in a write, the I/O thread never does: what slaves send is kept and written by a thread of
  * its own, or by the program's thread before a `get` returns. A stream keeps the order in which it was given things.
  * Standard output is written line by line on a terminal and in large pieces elsewhere. What can't be written ends the program
- * with a message (once) and status 1; it never goes unnoticed. */
+ * with a message (once) and status 1; it never goes unnoticed. A line without an end that stands on a terminal's standard error is
+ * the line of progress: it is wiped before anything else is written there, and comes back by itself. */
 #ifndef MS_OUTPUT_H
 #define MS_OUTPUT_H
 
