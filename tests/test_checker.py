@@ -513,6 +513,10 @@ def test_what_only_the_master_reaches_may_ask_for_arguments() -> None:
         ("master { int x; if («x < 3000000000») print(x); }", "W0105"),
         ("master { int x; if («-3000000000 > x») print(x); }", "W0105"),
         ("master { int x; if («x == x») print(x); }", "W0105"),
+        ("master { vector<int> v; if («size(v) >= 0») print(v); }", "W0105"),
+        ("master { string s; if («-1 == s.size()») print(s); }", "W0105"),
+        ("master { double d; if («d == nan») print(d); }", "W0105"),
+        ("master { float f; if («nan != f») print(f); }", "W0105"),
     ],
 )
 def test_warnings(text: str, code: str) -> None:

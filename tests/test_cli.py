@@ -139,6 +139,12 @@ def test_warnings_are_errors_when_asked(here: Path, capsys: pytest.CaptureFixtur
     assert main(["check", "warned.ms", "--werror"]) == 1
 
 
+def test_a_warning_that_is_allowed_is_no_error(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "allowed.ms").write_text("master {\n    int unused = 1;  // msc: allow W0101\n}\n")
+    assert main(["check", "allowed.ms", "--werror"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
 def test_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "wrong.ms", "--json"]) == 1
     out, err = capsys.readouterr()

@@ -8,6 +8,7 @@ once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,8 +22,15 @@ from ms.typed import FunctionRef, Struct, Variable, VariableKind
 from ms.types import JobType, Type, VectorType
 
 _T = TypeVar("_T")
+_ALLOW = re.compile(r"//\s*msc:\s*allow((?:[\s,]+W[0-9]{4})+)")
 
 ERRORS_MAX = 20
+
+
+def _is_allowed(warning: Diagnostic) -> bool:
+    """Whether the line says that it is meant so: `// msc: allow W0103`."""
+    found = _ALLOW.search(warning.span.file.line_text(warning.span.line))
+    return found is not None and warning.code in found[1]
 
 
 class TooManyErrors(Exception):
@@ -50,6 +58,8 @@ class Checker:
         line = (diagnostic.span.file, diagnostic.span.line)
         if self.skipped and (diagnostic.severity is not Severity.ERROR or line in self._damaged_lines):
             return  # it may follow from the text that the parser skipped
+        if diagnostic.severity is Severity.WARNING and _is_allowed(diagnostic):
+            return
         self.diagnostics.add(diagnostic)
         if diagnostic.severity is Severity.ERROR:
             self.error_count += 1

@@ -6,6 +6,8 @@ Invariant: both operands of a `Binary` or a `Compare` have one type, except the 
 
 from __future__ import annotations
 
+import math
+
 from ms import errors, syntax, typed
 from ms.checker import expressions
 from ms.checker.context import Body
@@ -139,7 +141,11 @@ _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
 
 
 def _warn_always(body: Body, tree: syntax.Infix, left: typed.Expression, right: typed.Expression) -> None:
-    """A value compared with a literal beyond the limits of its type, and a variable compared with itself."""
+    """A value compared with a literal beyond the limits of its type, a variable compared with itself, and anything with
+    the constant `nan`."""
+    if any(isinstance(part, typed.FloatLiteral) and math.isnan(part.value) for part in (left, right)):
+        body.report(errors.always(tree.span, tree.operator == "!=", "nothing equals nan: is_nan(x) asks for it"))
+        return
     if isinstance(left, typed.VariableRef) and isinstance(right, typed.VariableRef):
         if left.variable is right.variable and left.type not in FLOATS and is_ordered(left.type):
             body.report(
@@ -152,12 +158,14 @@ def _warn_always(body: Body, tree: syntax.Infix, left: typed.Expression, right: 
         value, operator, literal = right, _MIRRORED[tree.operator], left.value
     else:
         return
-    limits = _LIMITS.get(value.type)  # type: ignore[arg-type]
+    what, limits = str(value.type), _LIMITS.get(value.type)  # type: ignore[arg-type]
+    if isinstance(value, typed.BuiltinCall) and value.builtin.name == "size":
+        what, limits = "a size", (0, _LIMITS[INT][1])
     if limits is None or isinstance(value, typed.IntLiteral):
         return
     outcome = _outcome(operator, limits, literal)
     if outcome is not None:
-        body.report(errors.always(tree.span, outcome, f"{value.type} is {limits[0]} to {limits[1]}"))
+        body.report(errors.always(tree.span, outcome, f"{what} is {limits[0]} to {limits[1]}"))
 
 
 def _outcome(operator: str, limits: tuple[int, int], literal: int) -> bool | None:
