@@ -1,21 +1,24 @@
 """The messages of the compiler: one function for each, in the order of their codes.
 
-E01 is about text and syntax, E02 about types, E03 about names and declarations, E04 about jobs, E05 about references
-W are warnings, N notes. A code never changes its meaning. Types and
-operators come in as text or as `Type`; the words are chosen here and nowhere else.
+E01 is about text and syntax, E02 about types, E03 about names and declarations, E04 about jobs, E05 about references;
+W are warnings, N notes. A code never changes its meaning. Types and operators come in as text or as `Type`; the words
+are chosen here and in `advice.py`, and nowhere else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from ms import habits
+from ms.advice import NEAREST_DOUBLE, STATES, a_type, conversion_help, get_help, known_as, suggestion
 from ms.diagnostics import Diagnostic, Label, Severity
 from ms.source import Span
 from ms.types import (
     BOOL,
     CHAR,
-    DOUBLE,
-    FLOAT,
     FLOATS,
     INT,
+    JOB_STATE,
     LONG,
     NUMBERS,
     STRING,
@@ -80,12 +83,6 @@ def bad_char_literal(span: Span) -> Diagnostic:
 # What the checker says. `at` under a message: secondary labels.
 
 
-def _a(type: Type) -> str:
-    """ "an int", "a string"."""
-    text = str(type)
-    return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
-
-
 def _at(span: Span | None, text: str = "declared here") -> tuple[Label, ...]:
     return () if span is None else (Label(span, text),)
 
@@ -102,43 +99,8 @@ def _warning(
     return Diagnostic(Severity.WARNING, code, message, span, label, at, help)
 
 
-def _suggestion(name: str | None) -> tuple[str, ...]:
-    return () if name is None else (f"did you mean `{name}`?",)
-
-
-def _known_as(span: Span, near: str | None, elsewhere: Span | None) -> tuple[str, ...]:
-    """What to do about a name that is unknown at `span`: `elsewhere` another file declares it."""
-    if elsewhere is None or elsewhere.file is span.file:
-        return _suggestion(near)
-    return (f"it is declared in {elsewhere.file.name}, which this file does not import",)
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _conversion_help(found: Type, expected: Type) -> tuple[str, ...]:
-    """The call that makes an `expected` of a `found`, where there is one."""
-    if isinstance(found, JobType) and found.result == expected:
-        return ("get(j) waits for a job and gives its result",)
-    if isinstance(expected, JobType) and expected.result == found:
-        return ("`remote` before the call starts a job and gives its handle",)
-    if isinstance(found, VectorType) and isinstance(found.element, JobType):
-        is_wanted = expected == VectorType(found.element.result)
-        return ("get(js) gives the results of a vector of jobs",) if is_wanted else ()
-    if found == STRING and expected in (INT, LONG, DOUBLE):
-        return (f"parse_{expected}(s) reads {_a(expected)} from a string",)
-    if found == STRING and expected is FLOAT:
-        return ("float(parse_double(s)) reads a float from a string",)
-    if expected == STRING and (found in NUMBERS or found is BOOL):
-        return ("str(x) gives the text of a value",)
-    if expected == STRING and found is CHAR:
-        return ("str(c) makes a string of a char",)
-    if expected is BOOL and found in NUMBERS:
-        return ("compare it with something: x != 0",)
-    if found is BOOL and expected in NUMBERS:
-        return ("b ? 1 : 0 makes a number of a bool",)
-    return ()
 
 
 def wrong_type(span: Span, expected: Type, found: Type, at: Span | None, where: str) -> Diagnostic:
@@ -147,16 +109,16 @@ def wrong_type(span: Span, expected: Type, found: Type, at: Span | None, where: 
         "E0201",
         f"expected {expected}, found {found}",
         span,
-        f"this is {_a(found)}",
+        f"this is {a_type(found)}",
         _at(at, where),
-        _conversion_help(found, expected),
+        conversion_help(found, expected),
     )
 
 
 def loop_variable(span: Span, wanted: Type, found: Type, sequence: Span) -> Diagnostic:
     """The variable of a `for … in` cannot take what it is to go over."""
     message = f"expected {wanted} for the loop variable, found {found}"
-    return _report("E0201", message, span, "", _at(sequence, f"this gives {_a(wanted)} each time"))
+    return _report("E0201", message, span, "", _at(sequence, f"this gives {a_type(wanted)} each time"))
 
 
 def wrong_elements(span: Span, expected: Type, found: Type, at: Span, where: str) -> Diagnostic:
@@ -167,25 +129,31 @@ def wrong_elements(span: Span, expected: Type, found: Type, at: Span, where: str
 
 def operator_undefined(span: Span, operator: str, left: Type, right: Type, *help: str) -> Diagnostic:
     types = f"two values of type {left}" if left == right else f"{left} and {right}"
+    if not help and JOB_STATE in (left, right):
+        help = (STATES,)
+    elif not help and BOOL in (left, right) and (left in NUMBERS or right in NUMBERS):
+        help = ("b ? 1 : 0 makes a number of a bool",)
+    elif not help and {left, right} == {CHAR, STRING}:
+        help = ("str(c) makes a string of a char",)
     return _report("E0202", f"`{operator}` is not defined for {types}", span, help=help)
 
 
 def prefix_undefined(span: Span, operator: str, operand: Type, *help: str) -> Diagnostic:
-    return _report("E0202", f"`{operator}` is not defined for {operand}", span, f"this is {_a(operand)}", help=help)
+    return _report("E0202", f"`{operator}` is not defined for {operand}", span, f"this is {a_type(operand)}", help=help)
 
 
 def cannot_append(span: Span, value: Type, target: VectorType, declared: Span | None) -> Diagnostic:
     element = target.element
     if value in NUMBERS | {CHAR} and element in NUMBERS | {CHAR}:
-        help: tuple[str, ...] = (f"{element}(x) makes {_a(element)} of it",)
+        help: tuple[str, ...] = (f"{element}(x) makes {a_type(element)} of it",)
     else:
-        help = _conversion_help(value, element)
-    return _report("E0203", f"cannot append {value} to {target}", span, f"this is {_a(value)}", _at(declared), help)
+        help = conversion_help(value, element)
+    return _report("E0203", f"cannot append {value} to {target}", span, f"this is {a_type(value)}", _at(declared), help)
 
 
 def append_to_no_vector(span: Span, target: Type, declared: Span | None) -> Diagnostic:
     message = f"cannot append to {target}: only vectors and strings grow"
-    return _report("E0203", message, span, f"this is {_a(target)}", _at(declared))
+    return _report("E0203", message, span, f"this is {a_type(target)}", _at(declared))
 
 
 def condition_not_bool(span: Span, found: Type) -> Diagnostic:
@@ -194,7 +162,9 @@ def condition_not_bool(span: Span, found: Type) -> Diagnostic:
         help = ("compare it with something: x != 0",)
     elif isinstance(found, VectorType):
         help = ("size(x) > 0 asks whether there are any elements",)
-    return _report("E0204", f"a condition is a bool, found {found}", span, f"this is {_a(found)}", help=help)
+    elif found is JOB_STATE:
+        help = (STATES,)
+    return _report("E0204", f"a condition is a bool, found {found}", span, f"this is {a_type(found)}", help=help)
 
 
 def narrowing(span: Span, expected: Type, found: Type, at: Span | None, where: str) -> Diagnostic:
@@ -208,7 +178,7 @@ def narrowing(span: Span, expected: Type, found: Type, at: Span | None, where: s
         "E0205",
         f"expected {expected}, found {found}, which does not convert without loss",
         span,
-        f"this is {_a(found)}",
+        f"this is {a_type(found)}",
         _at(at, where),
         (f"{expected}(x) {how}",),
     )
@@ -225,32 +195,34 @@ def not_a_function(span: Span, name: str, what: str, declared: Span | None, *hel
     return _report("E0207", f"`{name}` is {what}, not a function", span, "", _at(declared), help)
 
 
-def no_such_field(span: Span, struct: str, name: str, near: str | None, declared: Span) -> Diagnostic:
-    return _report("E0208", f"struct {struct} has no field `{name}`", span, "", _at(declared), _suggestion(near))
+def no_such_field(
+    span: Span, struct: str, name: str, near: str | None, declared: Span, fields: Iterable[str]
+) -> Diagnostic:
+    help = suggestion(near) or (f"its fields: {', '.join(fields)}",)
+    return _report("E0208", f"struct {struct} has no field `{name}`", span, "", _at(declared), help)
 
 
-def no_struct(span: Span, found: Type) -> Diagnostic:
-    help: tuple[str, ...] = ()
+def no_struct(span: Span, found: Type, field: str, is_function: bool) -> Diagnostic:
+    """`is_function`: a function has the name that stands where a field should."""
+    help = (f"`{field}` is a function: {field}(x)",) if is_function else ()
     if isinstance(found, JobType) and isinstance(found.result, StructType):
         help = ("get(j) waits for a job and gives its result",)
     elif isinstance(found, VectorType) and isinstance(found.element, StructType):
         help = ("v[i] is an element of a vector",)
-    return _report("E0209", f"`->` wants a struct, found {found}", span, f"this is {_a(found)}", help=help)
+    return _report("E0209", f"`->` wants a struct, found {found}", span, f"this is {a_type(found)}", help=help)
 
 
 def not_indexable(span: Span, found: Type, slices: bool) -> Diagnostic:
     what = "a slice" if slices else "an index"
-    help = _get_help(found)
-    return _report("E0210", f"{found} has no elements to take {what} of", span, f"this is {_a(found)}", help=help)
-
-
-def _get_help(found: Type) -> tuple[str, ...]:
-    return ("get(j) waits for a job and gives its result",) if isinstance(found, JobType) else ()
+    help = get_help(found)
+    return _report("E0210", f"{found} has no elements to take {what} of", span, f"this is {a_type(found)}", help=help)
 
 
 def index_not_integer(span: Span, found: Type) -> Diagnostic:
     help = ("int(x) makes an int of it",) if found in FLOATS else ()
-    return _report("E0211", f"an index is an int or a long, found {found}", span, f"this is {_a(found)}", help=help)
+    if found == STRING:
+        help = ("a map<string, T> has strings in place of indices",)
+    return _report("E0211", f"an index is an int or a long, found {found}", span, f"this is {a_type(found)}", help=help)
 
 
 def no_type(span: Span, what: str, *help: str) -> Diagnostic:
@@ -263,8 +235,8 @@ def no_conversion(span: Span, found: Type, target: Type) -> Diagnostic:
         "E0213",
         f"{found} does not convert to {target}",
         span,
-        f"this is {_a(found)}",
-        help=_conversion_help(found, target),
+        f"this is {a_type(found)}",
+        help=conversion_help(found, target),
     )
 
 
@@ -289,18 +261,19 @@ def no_common_type(span: Span, what: str, found: Type, other: Type, other_span: 
         "E0217",
         f"{what} have no common type: {other} and {found}",
         span,
-        f"this is {_a(found)}",
-        _at(other_span, f"this is {_a(other)}"),
+        f"this is {a_type(found)}",
+        _at(other_span, f"this is {a_type(other)}"),
+        (NEAREST_DOUBLE,) if LONG in (found, other) and (found in FLOATS or other in FLOATS) else (),
     )
 
 
 def cannot_loop(span: Span, found: Type, pairs: bool) -> Diagnostic:
     if pairs:
-        return _report("E0218", f"only a map has pairs to loop over, found {found}", span, f"this is {_a(found)}")
-    help = _get_help(found)
+        return _report("E0218", f"only a map has pairs to loop over, found {found}", span, f"this is {a_type(found)}")
+    help = get_help(found)
     if found in (INT, LONG):
         help = ("a..b is a range: for (int i in 0..n)",)
-    return _report("E0218", f"cannot loop over {found}", span, f"this is {_a(found)}", help=help)
+    return _report("E0218", f"cannot loop over {found}", span, f"this is {a_type(found)}", help=help)
 
 
 def stray_range(span: Span) -> Diagnostic:
@@ -309,7 +282,7 @@ def stray_range(span: Span) -> Diagnostic:
 
 def cannot_switch(span: Span, found: Type) -> Diagnostic:
     message = f"`switch` wants an integer, a char or a string, found {found}"
-    return _report("E0220", message, span, f"this is {_a(found)}")
+    return _report("E0220", message, span, f"this is {a_type(found)}")
 
 
 def duplicate_case(span: Span, what: str, first: Span) -> Diagnostic:
@@ -324,7 +297,7 @@ def case_not_constant(span: Span, why: str) -> Diagnostic:
 def literal_does_not_fit(span: Span, value: float, expected: Type, at: Span | None, where: str) -> Diagnostic:
     ranges: dict[Type, str] = {INT: "-2147483648 to 2147483647", CHAR: "0 to 255"}
     extent = ranges.get(expected)
-    label = f"{expected} is {extent}" if extent else f"{_a(expected)} cannot hold this exactly"
+    label = f"{expected} is {extent}" if extent else f"{a_type(expected)} cannot hold this exactly"
     if isinstance(value, float):
         label = "the largest float is about 3.4e38"
     return _report("E0223", f"{value} does not fit {expected}", span, label, _at(at, where))
@@ -332,19 +305,19 @@ def literal_does_not_fit(span: Span, value: float, expected: Type, at: Span | No
 
 def builtin_not_applicable(span: Span, name: str, found: Type, wanted: str, *help: str) -> Diagnostic:
     """`wanted`: "a vector or a string", "a number"."""
-    return _report("E0225", f"`{name}` wants {wanted}, found {found}", span, f"this is {_a(found)}", help=help)
+    return _report("E0225", f"`{name}` wants {wanted}, found {found}", span, f"this is {a_type(found)}", help=help)
 
 
 def wrong_tail(span: Span, name: str, result: Type, found: Type, declared: Span) -> Diagnostic:
     """`return remote …` in a job with another result than its own."""
     message = f"expected {JobType(result)}, found {found}: the result of this job becomes that of `{name}`"
-    return _report("E0201", message, span, f"this is {_a(found)}", _at(declared, f"`{name}` gives {result}"))
+    return _report("E0201", message, span, f"this is {a_type(found)}", _at(declared, f"`{name}` gives {result}"))
 
 
 def wrong_less(span: Span, name: str, element: Type, declared: Span | None) -> Diagnostic:
     return _report(
         "E0226",
-        f"the order wants a function `bool {name}({element} a, {element} b)`",
+        f"an order of {element} is a function `bool {name}({element} a, {element} b)`",
         span,
         "",
         _at(declared),
@@ -355,7 +328,7 @@ def bad_template(
     span: Span, why: str, *help: str, at: Span | None = None, found: Type | None = None
 ) -> Diagnostic:
     """`at`: the value that does not go into the place, and what it is."""
-    value = () if found is None else _at(at, f"this is {_a(found)}")
+    value = () if found is None else _at(at, f"this is {a_type(found)}")
     return _report("E0227", f"template of `format`: {why}", span, "", value, help)
 
 
@@ -367,14 +340,15 @@ def not_ordered(span: Span, found: Type, *help: str) -> Diagnostic:
 
 def not_a_key(span: Span, found: Type) -> Diagnostic:
     message = f"a map's key is int, long, char, bool or string, found {found}"
-    return _report("E0230", message, span, f"this is {_a(found)}")
+    return _report("E0230", message, span, f"this is {a_type(found)}")
 
 
 # E03: names and declarations
 
 
 def unknown_name(span: Span, name: str, near: str | None, elsewhere: Span | None = None) -> Diagnostic:
-    return _report("E0301", f"unknown name `{name}`", span, "", (), _known_as(span, near, elsewhere))
+    help = known_as(span, name, near, elsewhere, habits.NAMES)
+    return _report("E0301", f"unknown name `{name}`", span, "", (), help)
 
 
 def name_is_no_value(span: Span, name: str, what: str, declared: Span | None, *help: str) -> Diagnostic:
@@ -383,11 +357,13 @@ def name_is_no_value(span: Span, name: str, what: str, declared: Span | None, *h
 
 
 def unknown_function(span: Span, name: str, near: str | None, elsewhere: Span | None = None) -> Diagnostic:
-    return _report("E0302", f"unknown function `{name}`", span, "", (), _known_as(span, near, elsewhere))
+    help = known_as(span, name, near, elsewhere, habits.FUNCTIONS)
+    return _report("E0302", f"unknown function `{name}`", span, "", (), help)
 
 
 def unknown_type(span: Span, name: str, near: str | None, elsewhere: Span | None = None) -> Diagnostic:
-    return _report("E0303", f"unknown type `{name}`", span, "", (), _known_as(span, near, elsewhere))
+    help = known_as(span, name, near, elsewhere, habits.TYPES)
+    return _report("E0303", f"unknown type `{name}`", span, "", (), help)
 
 
 def declared_twice(span: Span, name: str, first: Span) -> Diagnostic:
@@ -415,8 +391,10 @@ def struct_contains_itself(span: Span, name: str, chain: tuple[tuple[Span, str],
     )
 
 
-def no_master(span: Span) -> Diagnostic:
-    return _report("E0308", "the program has no master block", span, "", (), ("add: master { … }",))
+def no_master(span: Span, main: Span | None) -> Diagnostic:
+    """`main`: a function of that name, which somebody who knows C takes for the start."""
+    at = _at(main, "a function like any other")
+    return _report("E0308", "the program has no master block", span, "", at, ("a program starts in: master { … }",))
 
 
 def second_master(span: Span, first: Span) -> Diagnostic:
@@ -433,7 +411,7 @@ def missing_return(span: Span, name: str, result: Type) -> Diagnostic:
 
 
 def return_without_value(span: Span, result: Type, declared: Span | None) -> Diagnostic:
-    return _report("E0312", f"`return` wants {_a(result)} here", span, "", _at(declared, f"gives {_a(result)}"))
+    return _report("E0312", f"`return` wants {a_type(result)} here", span, "", _at(declared, f"gives {a_type(result)}"))
 
 
 def return_with_value(span: Span, name: str, declared: Span | None) -> Diagnostic:
@@ -451,7 +429,7 @@ def void_variable(span: Span, what: str) -> Diagnostic:
 
 
 def cannot_import(span: Span, path: str, why: str) -> Diagnostic:
-    return _report("E0315", f"cannot import {path}: {why}", span)
+    return _report("E0315", f'cannot import "{path}": {why}', span)
 
 
 def imports_itself(span: Span) -> Diagnostic:
@@ -478,7 +456,7 @@ def no_c_type(span: Span, verb: str, found: Type) -> Diagnostic:
         "take": "takes numbers, bools, chars, and vectors of them",
         "return": "returns a number, a bool or a char",
     }
-    return _report("E0319", f"a C function cannot {verb} {_a(found)}", span, f"an extern function {wanted[verb]}")
+    return _report("E0319", f"a C function cannot {verb} {a_type(found)}", span, f"an extern function {wanted[verb]}")
 
 
 def extern_with_reference(span: Span, name: str) -> Diagnostic:
@@ -503,7 +481,8 @@ def built_in_struct_hidden(span: Span, builtin: str, struct: str, declared: Span
 
 
 def not_a_job(span: Span, name: str, what: str, declared: Span | None) -> Diagnostic:
-    declare = "call it in a job of your own" if what == "a C function" else "declare it with `job` in front"
+    is_own = what == "a function that is not a job"
+    declare = "declare it with `job` in front" if is_own else "call it in a job of your own"
     help = (f"{declare}, or call it without `remote`: {name}(…)",)
     return _report("E0401", f"`remote` starts a job, and `{name}` is {what}", span, "", _at(declared), help)
 
@@ -511,16 +490,21 @@ def not_a_job(span: Span, name: str, what: str, declared: Span | None) -> Diagno
 def not_a_handle(span: Span, name: str, found: Type, wanted: str) -> Diagnostic:
     """`wanted`: "a job handle", "a vector of job handles"."""
     help = ("it is a value already: use it as it is",) if name == "get" else ()
-    return _report("E0402", f"`{name}` wants {wanted}, found {found}", span, f"this is {_a(found)}", help=help)
+    return _report("E0402", f"`{name}` wants {wanted}, found {found}", span, f"this is {a_type(found)}", help=help)
 
 
 def handle_travels(span: Span, what: str, type: Type) -> Diagnostic:
     """`what`: "parameter", "result"."""
-    return _report("E0403", f"{_a(type)} cannot be the {what} of a job: a handle does not travel", span)
+    message = f"{a_type(type)} cannot be the {what} of a job: a handle does not travel"
+    help = "give back what get(j) gives"
+    if what == "parameter":
+        help = "take the job's result; a `remote` call can be given the handle in its place"
+    return _report("E0403", message, span, "", (), (help,))
 
 
 def job_with_reference(span: Span, name: str) -> Diagnostic:
-    return _report("E0404", f"job parameter `{name}` cannot be a reference: the caller is on another machine", span)
+    message = f"job parameter `{name}` cannot be a reference: the caller is on another machine"
+    return _report("E0404", message, span, "", (), ("what the job makes of it can be its result",))
 
 
 def job_reaches(span: Span, builtin: str, job: str, job_span: Span, chain: tuple[tuple[Span, str], ...]) -> Diagnostic:
@@ -544,7 +528,7 @@ def cannot_each(span: Span, found: Type) -> Diagnostic:
     elif isinstance(found, MapType):
         help = ("keys(m) and values(m) are vectors",)
     message = f"`each` wants a vector, a string or a range, found {found}"
-    return _report("E0408", message, span, f"this is {_a(found)}", help=help)
+    return _report("E0408", message, span, f"this is {a_type(found)}", help=help)
 
 
 def wrong_reducer(span: Span, name: str, result: Type, declared: Span | None) -> Diagnostic:
@@ -570,8 +554,9 @@ def handle_of_another_type(span: Span, expected: Type, found: Type, declared: Sp
     help: tuple[str, ...] = (stands,)
     if found == VectorType(JobType(expected)):
         help = ("`each` before it starts a job for each of them",)
-    message = f"expected {expected}, found {found}, which does not stand for {_a(expected)}"
-    return _report("E0411", message, span, f"this is {_a(found)}", _at(declared, f"the parameter is {expected}"), help)
+    message = f"expected {expected}, found {found}, which does not stand for {a_type(expected)}"
+    at = _at(declared, f"the parameter is {expected}")
+    return _report("E0411", message, span, f"this is {a_type(found)}", at, help)
 
 
 # E05: references
@@ -603,7 +588,7 @@ def reference_type(span: Span, expected: Type, found: Type, declared: Span | Non
         "E0503",
         f"a reference to {expected} wants exactly that type, found {found}",
         span,
-        f"this is {_a(found)}",
+        f"this is {a_type(found)}",
         _at(declared),
     )
 
@@ -667,5 +652,5 @@ def copied(span: Span, type: Type, why: str, name: str, later: Span | None) -> D
     help = COPY_REASONS[why][1].format(name=f"`{name}`")
     at = _at(later, "used again here")
     return Diagnostic(
-        Severity.NOTE, "N0601", f"this copies {_a(type)}", span, copy_reason(why, name), at, (help,) if help else ()
+        Severity.NOTE, "N0601", f"this copies {a_type(type)}", span, copy_reason(why, name), at, (help,) if help else ()
     )

@@ -61,6 +61,8 @@ class Files:
             if known is not None:
                 return known
             mode = os.stat(joined).st_mode
+        except FileNotFoundError:
+            raise Unreadable("there is no such file") from None
         except (OSError, ValueError) as error:
             raise Unreadable(getattr(error, "strerror", None) or str(error)) from None
         if not stat.S_ISREG(mode):

@@ -187,6 +187,8 @@ class Parse:
         made: list[syntax.TopLevel] = self.values[0] if self.values else []
         if self._is_deep:
             made = [self._shallow(each) for each in made]
+        # Whether a literal in the wrong quotes is a char or a string is not known: types around it say nothing.
+        self.skipped += [item.span for item in self.diagnostics.items if item.code == "E0110"]
         skipped = tuple(sorted(self.skipped, key=lambda span: span.start))
         return syntax.Module(self.file, tuple(made), skipped, frozenset(self.skipped_names))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ms import driver
-from ms.diagnostics import Diagnostics, InternalError, ProgramError, Severity
+from ms.diagnostics import Diagnostics, InternalError, ProgramError, Severity, render_all
 from ms.source import SourceFile
 from ms.toolchain import ToolchainError
 
@@ -26,12 +26,14 @@ os.environ.setdefault("MS_CACHE_DIR", str(Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The two programs, the exit status that msc would have, what was said, and for a crash its story."""
+    """The two programs, the exit status that msc would have, what was said, also as msc shows it, and for a crash its
+    story."""
 
     master: Path
     slave: Path
     status: int
     diagnostics: tuple[tuple[str, int, str, str], ...]
+    shown: str
     text: str
 
 
@@ -69,4 +71,4 @@ def _compile(path: Path, out: Path, options: driver.Options, check_only: bool) -
         if item.severity is not Severity.NOTE
     )
     master, slave = out.with_name(out.name + "-master"), out.with_name(out.name + "-slave")
-    return Compiled(master, slave, status, found, text)
+    return Compiled(master, slave, status, found, render_all(diagnostics), text)

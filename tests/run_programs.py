@@ -1,6 +1,6 @@
 """Runs the programs of `ms_programs/`: compiles each, runs it, compares with what it says about itself.
 
-    python tests/run_programs.py [-k PATTERN] [-j 2] [--sanitize] [--valgrind] [names…]
+    python tests/run_programs.py [-k PATTERN] [-j 2] [--sanitize] [--valgrind] [--renew] [names…]
 
 A test-program runs twice, serially (`--local`) and on real slaves, and must do the same both times. What programs say
 is read by `program_spec.py`; `test_programs.py` is the face for pytest. Always holds: every process started here has
@@ -45,6 +45,7 @@ VALGRIND_SLOWNESS = 20
 class Options:
     sanitize: bool = False
     valgrind: bool = False
+    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +284,18 @@ def check_diagnostics(spec: Spec, compiled: Compiled) -> list[str]:
     return complaints
 
 
+def check_text(spec: Spec, compiled: Compiled, renew: bool) -> list[str]:
+    """The complaints about how the messages read, to the letter; `renew` writes down how they read now."""
+    path = spec.path.with_suffix(".expected")
+    shown = compiled.shown.encode()
+    if renew:
+        path.write_bytes(shown)
+        return []
+    if not path.exists():
+        return [f"there is no {path.name}: make it with --renew, and read it"]
+    return [] if path.read_bytes() == shown else [_difference("what the compiler says", path.read_bytes(), shown)]
+
+
 @contextmanager
 def _private_directory() -> Iterator[Path]:
     """Short, because a socket's path may be; below /tmp or where TMPDIR says."""
@@ -312,6 +325,8 @@ def run_program(path: Path, options: Options = Options()) -> list[str]:
             sanitize=options.sanitize, for_valgrind=options.valgrind, check_only=spec.kind == "fail", links=spec.links,
         )  # fmt: skip
         complaints = check_diagnostics(spec, compiled)
+        if spec.kind == "fail" and compiled.status == 1:
+            complaints += check_text(spec, compiled, options.renew)
         if spec.kind == "fail" or compiled.status != 0 or not _runs(spec, options):
             return complaints
         modes = {"local": run_local, "slaves": run_on_slaves}
@@ -344,10 +359,11 @@ def main() -> int:
     parser.add_argument("-j", type=int, default=2, metavar="N", help="how many at once")
     parser.add_argument("--sanitize", action="store_true", help="with the address and undefined-behaviour sanitizers")
     parser.add_argument("--valgrind", action="store_true", help="run masters and slaves under valgrind")
+    parser.add_argument("--renew", action="store_true", help="write down what fail-programs make the compiler say")
     arguments = parser.parse_args()
     if arguments.valgrind and shutil.which("valgrind") is None:
         raise SystemExit("valgrind is not installed")
-    options = Options(arguments.sanitize, arguments.valgrind)
+    options = Options(arguments.sanitize, arguments.valgrind, arguments.renew)
     paths = _selected(arguments)
     failed = 0
     with ProcessPoolExecutor(max_workers=arguments.j) as pool:

@@ -113,8 +113,8 @@ def test_what_cannot_be_imported(tmp_path: Path) -> None:
             Files(main).imported(main, path)
         return str(caught.value)
 
-    assert why_not(b"none.ms") == "No such file or directory"
-    assert why_not(b"prog.ms/a.ms") == "No such file or directory"
+    assert why_not(b"none.ms") == "there is no such file"
+    assert why_not(b"prog.ms/a.ms") == "there is no such file"
     assert why_not(b".") == "it is a directory"
     assert why_not(b"pipe.ms") == "it is not a regular file"
     assert why_not(b"") == "the name is empty"

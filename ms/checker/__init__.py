@@ -31,5 +31,5 @@ def check_program(program: syntax.Program, diagnostics: Diagnostics) -> typed.Pr
     with suppress(TooManyErrors):
         checked = check_modules(checker, program)
     order = {module.file: index for index, module in enumerate(program.modules)}
-    diagnostics.items.sort(key=lambda item: (order[item.span.file], item.span.start))
+    diagnostics.items.sort(key=lambda item: (order.get(item.span.file, -1), item.span.start))
     return None if diagnostics.has_errors else checked

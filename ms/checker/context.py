@@ -2,8 +2,7 @@
 checked.
 
 Decides nothing about the language. Invariants: every message of the checker goes through `Checker.report`, which stops
-the check after the twentieth error; within one function an unknown name, and a feature that is not built, is reported
-once.
+the check after the twentieth error; within one function an unknown name is reported once.
 """
 
 from __future__ import annotations

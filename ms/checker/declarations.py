@@ -248,7 +248,8 @@ def _masters(checker: Checker, main: SourceFile, masters: list[syntax.MasterDecl
         end = len(main.data)
         span = Span(main, end, end)
         if not checker.skipped:  # it may be what the parser could not read
-            checker.report(errors.no_master(span))
+            start = checker.globals.functions.get("main")
+            checker.report(errors.no_master(span, None if start is None else start.span))
         ref = typed.FunctionRef("master", (), (), VOID, False, False, 0, span)
         return typed.Function(ref, (), typed.Block((), span))
     for extra in masters[1:]:

@@ -103,13 +103,22 @@ def value_as(
     body: Body, tree: syntax.Expression, target: Type | None, wanted: Wanted = NOBODY
 ) -> typed.Expression | None:
     """An expression where the type `target` is wanted (None: an error elsewhere hides which one)."""
-    if target is None and (tree == syntax.VectorOf((), tree.span) or tree == syntax.MapOf((), tree.span)):
+    if target is None and _is_empty_literal(tree):
         body.has_errors = True
         return None
     result = value(body, tree, target)
     if result is None or target is None:
         return None
     return coerce(body, result, target, wanted)
+
+
+def _is_empty_literal(tree: syntax.Expression) -> bool:
+    """`[]` or `{}`, which has no type of its own."""
+    match tree:
+        case syntax.VectorOf(elements=parts) | syntax.MapOf(pairs=parts):
+            return not parts
+        case _:
+            return False
 
 
 def condition(body: Body, tree: syntax.Expression) -> typed.Expression | None:
@@ -333,12 +342,14 @@ def integer_index(body: Body, index: typed.Expression) -> typed.Expression | Non
 
 def slice_of(body: Body, tree: syntax.SliceOf, hint: Type | None) -> typed.Expression | None:
     base = value(body, tree.base, hint if isinstance(hint, VectorType) else None)
+    if base is not None and not isinstance(base.type, VectorType):
+        body.report(errors.not_indexable(tree.base.span, base.type, slices=True))
+        value(body, tree.low)
+        value(body, tree.high)
+        return None
     low = slice_bound(body, tree.low)
     high = slice_bound(body, tree.high)
     if base is None:
-        return None
-    if not isinstance(base.type, VectorType):
-        body.report(errors.not_indexable(tree.base.span, base.type, slices=True))
         return None
     if low is None or high is None:
         return None
@@ -355,11 +366,12 @@ def slice_bound(body: Body, tree: syntax.Expression) -> typed.Expression | None:
 def field_of(body: Body, tree: syntax.FieldOf, base: typed.Expression | None) -> typed.Expression | None:
     if base is None:
         return None
+    name = tree.field.text
     if not isinstance(base.type, StructType):
-        body.report(errors.no_struct(tree.base.span, base.type))
+        is_function = name in builtins.BUILTINS or name in body.checker.globals.functions
+        body.report(errors.no_struct(tree.base.span, base.type, name, is_function))
         return None
     symbol = body.checker.globals.structs[base.type.name]
-    name = tree.field.text
     index = symbol.indices.get(name)
     if index is None or symbol.struct is None:
         _report_no_field(body, base.type.name, tree.field)
@@ -373,7 +385,8 @@ def _report_no_field(body: Body, struct: str, name: syntax.Name) -> None:
         body.has_errors = True
         return
     near = nearest(name.text, symbol.indices)
-    body.report_unknown(f"{struct}->{name.text}", errors.no_such_field(name.span, struct, name.text, near, symbol.span))
+    message = errors.no_such_field(name.span, struct, name.text, near, symbol.span, symbol.indices)
+    body.report_unknown(f"{struct}->{name.text}", message)
 
 
 # Vectors and structs

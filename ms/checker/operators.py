@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from ms import errors, syntax, typed
+from ms.advice import NEAREST_DOUBLE
 from ms.checker import expressions
 from ms.checker.context import Body
 from ms.checker.conversions import coerce, convert
@@ -112,7 +113,7 @@ def _operator_help(operator: str, left: Type, right: Type) -> tuple[str, ...]:
     if operator == "%" and all(is_number(type) for type in types):
         return ("fmod(x, y) is the remainder of doubles",)
     if LONG in types and (left in FLOATS or right in FLOATS):
-        return ("double(x) makes the nearest double of a long",)
+        return (NEAREST_DOUBLE,)
     if left is BOOL and right is BOOL and operator in ("&", "|", "^"):
         return ({"&": "`&&` is the `and` of bools", "|": "`||` is the `or` of bools"}.get(operator, "use `!=`"),)
     return ()
