@@ -72,8 +72,9 @@ def too_deep(span: Span, limit: int) -> Diagnostic:
     return _error("E0107", f"nested more than {limit} deep", span, "", "give the inner part a name of its own")
 
 
-def reserved_word(span: Span, word: str) -> Diagnostic:
-    return _error("E0109", f"`{word}` is a keyword and cannot be a name", span)
+def reserved_word(span: Span, word: str, has_no_use: bool) -> Diagnostic:
+    kept = [f"`{word}` is kept for a later version of the language"] if has_no_use else []
+    return _error("E0109", f"`{word}` is a keyword and cannot be a name", span, "", *kept)
 
 
 def bad_char_literal(span: Span) -> Diagnostic:

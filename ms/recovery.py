@@ -176,7 +176,8 @@ class Recovery:
         if token.text not in self._reserved and index != self._resumed:
             self._reserved.add(token.text)
             self._reports += 1
-            self._parse.diagnostics.add(errors.reserved_word(self._parse.span(token), token.text))
+            kept = token.type == "RESERVED"
+            self._parse.diagnostics.add(errors.reserved_word(self._parse.span(token), token.text, kept))
         self._parse.skipped.append(self._parse.span(token))
         self._parse.skipped_names.add(token.text)
         tokens = self._parse.tokens

@@ -1,10 +1,11 @@
 """Every block of code in the documents is true: it compiles, and prints what the page says.
 
 A block that begins with ```ms is a whole program; `ms body` stands in a master block; `ms fails E0205` must not
-compile, for that reason and no other; `ms file NAME` is a file that the next program of the page imports; `ms traps`
-ends with exit status 1 and its output is what it writes to standard error. A block ```output behind it is what it
-prints. In a ```console block each line with `$` is run at the top of the checkout; where no output is shown the command
-must only succeed.
+compile, for that reason and no other; `ms traps` ends with exit status 1 and its output is what it writes to standard
+error; `ms words a b` gets these words on the command line. A block `file NAME`, of any language, is a file that the
+next program of the page imports or reads. A block ```output behind a program is what it prints.
+In a ```console block each line with `$` is run at the top of the checkout; where no output is shown the command must
+only succeed.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ def test_program(block: Block, tmp_path: Path) -> None:
         return
     compiled = msc("prog.ms", "-o", "prog", cwd=tmp_path)
     assert compiled.returncode == 0, compiled.stderr
-    ran = subprocess.run([tmp_path / "prog-master", "--local"], cwd=tmp_path, capture_output=True, text=True)
+    words = block.words[1:] if block.words[:1] == ("words",) else ()
+    command = [tmp_path / "prog-master", "--local", "--", *words]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     if block.words == ("traps",):
         assert (ran.returncode, ran.stderr) == (1, block.output)
     else:

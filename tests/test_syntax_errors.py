@@ -192,6 +192,7 @@ def test_a_mistake_on_every_line() -> None:
         ("c = 'ab';", 'for text, use "…"'),
         ("x = “a”;", 'a string stands between " and "'),
         ("x = 010;", "there are no octal numbers: write it without the 0"),
+        ("int share = 3;", "`share` is kept for a later version of the language"),
         ("else x = 1;", "`else` stands behind the one statement of its `if`"),
         ("case 1: x = 1;", "`case` and `default` stand directly in a `switch`"),
     ],
