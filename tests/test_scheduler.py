@@ -30,18 +30,37 @@ typedef struct ms_job {
     bool lent;
     uint8_t place, cause;
     void *end;
-    uint8_t room[64];
+    uint8_t room[56];
+    struct ms_relations *relations;
 } ms_job;
+typedef struct ms_hole { ms_job *dependency, *owner; struct ms_hole *next, **link; uint32_t offset; } ms_hole;
+typedef struct ms_relations {
+    ms_hole *holes;
+    uint32_t hole_count, hole_capacity, missing_count, depth;
+    ms_hole *waiting;
+    bool spawned, finished;
+    ms_job *parent, *first_child, *older_sibling, *younger_sibling;
+    ...;
+} ms_relations;
+bool ms_job_add_hole(ms_job *job, uint32_t offset, ms_job *dependency);
 typedef struct ms_job_pool { ms_job *free, *returned; void *slabs; } ms_job_pool;
+void ms_job_drop_holes(ms_job_pool *pool, ms_job *job, bool owner);
 ms_job *ms_job_create(ms_job_pool *pool, uint32_t ordinal, uint32_t arguments_size);
 void ms_job_drop(ms_job_pool *pool, ms_job *job, bool owner);
 void ms_job_pool_destroy(ms_job_pool *pool);
 
-typedef struct ms_action { int kind; int end; uint32_t slave; uint32_t jid; ms_job *job; } ms_action;
+typedef struct ms_action { int kind; int end; uint32_t slave; uint32_t jid; ms_job *job, *source; } ms_action;
+typedef struct ms_job_list { ms_job *first, *last; } ms_job_list;
+typedef struct ms_pending {
+    ms_job *first;
+    uint32_t deepest;
+    uint64_t words, bits[64];
+    ms_job_list lists[4096];
+} ms_pending;
 typedef struct ms_slave {
-    uint32_t slots, inflight, given_up, suspects;
-    bool leaving, reserved, alone, dropped;
-    ms_job *first, *last;
+    uint32_t slots, inflight, given_up, suspects, lent;
+    bool leaving, reserved, alone, dropped, full;
+    ms_job_list jobs;
     uint64_t load_ns, heard_at, pinged_at, batch_since, batch_at;
     uint32_t batch_count, batch_busy, batch_ordinal;
 } ms_slave;
@@ -51,8 +70,9 @@ typedef struct ms_scheduler {
     ms_slave *slaves;
     uint32_t slave_capacity, slave_count, slot_count, rotor, reserved;
     bool saturated;
-    ms_job *first, *last, *first_alone, *last_alone;
-    uint64_t pending_count, running_count;
+    ms_pending pending;
+    ms_job_list alone, ending;
+    uint64_t pending_count, running_count, waiting_count;
     ...;
 } ms_scheduler;
 ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_t heartbeat_ns);
@@ -66,6 +86,11 @@ void ms_scheduler_dropping(ms_scheduler *scheduler, uint32_t slave);
 uint32_t ms_scheduler_lost(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 int ms_scheduler_answer(ms_scheduler *scheduler, uint32_t slave, int32_t ordinal, uint32_t jid, uint64_t now);
 int ms_scheduler_give_back(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
+int ms_scheduler_spawn(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, ms_job *job, uint64_t now);
+int ms_scheduler_tail(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, ms_job *next, uint64_t now);
+int ms_scheduler_lent(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
+int ms_scheduler_regained(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
+void ms_scheduler_unsent(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 int ms_scheduler_attempt(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
 void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
 """
@@ -73,9 +98,11 @@ void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
 RUN, CANCEL, PING, DROP, ENDED = range(5)
 FINISHED, FAILED, CANCELLED, LOST = range(4)
 FINE, STALE, WRONG = range(3)
-NEW, PENDING, RUNNING, AT_ITS_END = range(4)
+NEW, WAITING, PENDING, RUNNING, AT_ITS_END = range(5)
 
 ORDINAL_COUNT = 3
+# No history here is deeper.
+DEPTH_MAX = 40
 LOST_MAX = 3
 HEARTBEAT_NS = 2_000_000_000
 # What jobs of each function take, roughly: none, some, long.
@@ -86,7 +113,8 @@ DURATION_NS = (0, 1_000, 500_000, 60_000_000)
 def library(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """(ffi, lib)."""
     path = tmp_path_factory.mktemp("scheduler") / "scheduler.so"
-    sources = [RUNTIME / "master" / "scheduler.c", RUNTIME / "master" / "jobs.c", RUNTIME / "core" / "bytes.c"]
+    master = [RUNTIME / "master" / f"{name}.c" for name in ("scheduler", "pending", "measure", "relations", "jobs")]
+    sources = [*master, RUNTIME / "core" / "bytes.c"]
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
     places = ["-I", str(RUNTIME), "-I", str(RUNTIME / "include")]
     subprocess.run(["cc", *flags, *places, *map(str, sources), "-o", str(path)], check=True)
@@ -259,7 +287,8 @@ class World:
 
     def check(self) -> None:
         scheduler = self.scheduler
-        pending = list(self.listed(scheduler.first)) + list(self.listed(scheduler.first_alone))
+        pending = [job for depth in range(DEPTH_MAX) for job in self.listed(scheduler.pending.lists[depth].first)]
+        pending += self.listed(scheduler.alone.first)
         running = {jid: job for one in self.slaves.values() for jid, job in one.items() if jid not in self.given_up}
         assert len(pending) == scheduler.pending_count
         assert len(running) == scheduler.running_count
@@ -274,9 +303,9 @@ class World:
             record = scheduler.slaves[slave]
             assert record.inflight == len(attempts)
             assert record.given_up == sum(jid in self.given_up for jid in attempts)
-            if scheduler.first and not (record.leaving or record.reserved or record.alone or record.dropped):
+            if scheduler.pending.first and not (record.leaving or record.reserved or record.alone or record.dropped):
                 assert record.inflight >= record.slots, "nothing waits while a slot is free"
-            if scheduler.first_alone and not (record.leaving or record.dropped):
+            if scheduler.alone.first and not (record.leaving or record.dropped):
                 assert record.inflight > 0
 
     def listed(self, record: Any) -> Iterator[Job]:

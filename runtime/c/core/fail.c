@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { SHOWN_SIZE = 40 };
+enum { SHOWN_SIZE = 40, MORE_HALF_SIZE = 4096 };
 
 /* ---- Places ---- */
 
@@ -70,6 +70,20 @@ static bool append_gap(ms_bytes *payload, uint64_t hidden_count)
            append_words(payload, hidden_count == 1 ? " call is not shown" : " calls are not shown");
 }
 
+/* The story of another job. A chain of jobs that failed one through the other may be as long as it likes, the story keeps its two
+ * ends. */
+static bool append_more(ms_bytes *payload, const char *more, uint64_t size)
+{
+    if (size <= 2 * MORE_HALF_SIZE)
+        return ms_bytes_append(payload, more, size);
+    const char *first_end = memrchr(more, '\n', MORE_HALF_SIZE);
+    const char *last = memchr(more + size - MORE_HALF_SIZE, '\n', MORE_HALF_SIZE);
+    if (first_end == NULL || last == NULL) /* enormous lines */
+        return ms_bytes_append(payload, more, size);
+    return ms_bytes_append(payload, more, (size_t)(first_end - more)) && append_words(payload, "\n... further calls are not shown") &&
+           ms_bytes_append(payload, last, (size_t)(more + size - last));
+}
+
 static bool append_story(const ms_trace *trace, ms_bytes *payload, const char *message, uint64_t message_size, const char *more,
                          uint64_t more_size)
 {
@@ -85,7 +99,7 @@ static bool append_story(const ms_trace *trace, ms_bytes *payload, const char *m
         if (!append_line(trace, payload, number, message, message_size))
             return false;
     }
-    return more_size == 0 || (append_words(payload, "\n") && ms_bytes_append(payload, more, more_size));
+    return more_size == 0 || (append_words(payload, "\n") && append_more(payload, more, more_size));
 }
 
 bool ms_trace_write(const ms_trace *trace, ms_bytes *payload, const char *message, uint64_t message_size, const char *more,

@@ -217,6 +217,11 @@ void ms_task_exit(int32_t status)
     ms_task_leave(task, MS_TASK_EXITED);
 }
 
+void ms_task_hand_over(void)
+{
+    ms_task_leave(ms_thread.top, MS_TASK_HANDED_OVER);
+}
+
 /* ---- Cancelling ---- */
 
 bool ms_task_is_cancelled(void)

@@ -19,6 +19,7 @@ typedef enum ms_outcome {
     MS_TASK_FINISHED,  /* the result is encoded */
     MS_TASK_FAILED,    /* `failure` holds the payload of the failure frame: message size, message, story */
     MS_TASK_CANCELLED, /* it left because of ms_task_cancel */
+    MS_TASK_HANDED_OVER, /* it left by ms_task_hand_over */
     MS_TASK_REJECTED,  /* the bytes were not this job's arguments */
     MS_TASK_EXITED     /* ms_exit was called: `exit_status` (master only) */
 } ms_outcome;
@@ -74,6 +75,8 @@ ms_vector *ms_task_print_text(void);
  * by nobody). */
 _Noreturn void ms_task_fail(const char *message, uint64_t message_size, const char *more, uint64_t more_size);
 _Noreturn void ms_task_exit(int32_t status);
+/* Ends the current task, whose job has a tail job that does the rest. */
+_Noreturn void ms_task_hand_over(void);
 
 /* Whether tasks end with blocks that were never freed, for tests: when set, a task that finishes with such blocks prints
  * "ms: N blocks were not freed" on standard error and the process aborts. Set from the environment: MS_HEAP_CHECK=1. */

@@ -6,10 +6,12 @@
 
 #include "core/clock.h"
 #include "core/fail.h"
+#include "core/handles.h"
 #include "core/task.h"
 #include "core/text.h"
 #include "core/wire.h"
 #include "master/output.h"
+#include "master/relations.h"
 
 #include <math.h>
 #include <sched.h>
@@ -23,6 +25,7 @@ static ms_server *server;
 static ms_job_pool *pool;
 static uint32_t lost_max;
 static ms_task *local_task; /* --local: what jobs run as; null while one runs */
+static ms_job *local_tail;  /* --local: what the job that has just been left goes on as */
 static uint64_t local_end_number;
 
 void ms_api_setup(ms_server *the_server, ms_job_pool *the_pool, uint32_t the_lost_max)
@@ -34,6 +37,7 @@ void ms_api_setup(ms_server *the_server, ms_job_pool *the_pool, uint32_t the_los
 
 void ms_api_end(void)
 {
+    ms_handles_thread_end();
     ms_task_destroy(local_task);
     local_task = NULL;
 }
@@ -52,20 +56,31 @@ static bool has_ended(ms_job *job)
 
 /* ---- Starting ---- */
 
+static void limit_message(char message[96], uint64_t size)
+{
+    snprintf(message, 96, "arguments of %llu bytes, the limit is %llu", (unsigned long long)size, (unsigned long long)ms_payload_max);
+}
+
 ms_job *ms_remote_new(uint32_t ordinal, uint64_t size, uint8_t **arguments)
 {
     ms_task_check_stack();
     if (size > ms_payload_max) {
         char message[96];
-        int length = snprintf(message, sizeof message, "arguments of %llu bytes, the limit is %llu", (unsigned long long)size,
-                              (unsigned long long)ms_payload_max);
-        ms_task_fail(message, (uint64_t)length, NULL, 0);
+        limit_message(message, size);
+        ms_fail_message(message);
     }
     ms_job *job = ms_job_create(pool, ordinal, (uint32_t)size);
     if (job == NULL)
         ms_fail_out_of_memory();
     *arguments = ms_job_arguments(job);
     return job;
+}
+
+void ms_remote_hole(ms_job *job, uint64_t offset, ms_job *dependency)
+{
+    check(dependency);
+    if (!ms_job_add_hole(job, (uint32_t)offset, dependency))
+        ms_fail_out_of_memory();
 }
 
 static void end_failed(ms_job *job, const ms_bytes *payload)
@@ -76,26 +91,69 @@ static void end_failed(ms_job *job, const ms_bytes *payload)
     ms_job_fail(job, MS_CAUSE_ITSELF, ms_failure_create("", view.message, view.message_size, view.story, view.story_size));
 }
 
-/* Serial elision: the job runs here and now, as a task inside this one. */
-static void run_here(ms_job *job)
+static void fail_saying(ms_job *job, const char *message)
+{
+    ms_job_fail(job, MS_CAUSE_ITSELF, ms_failure_create("", message, (uint32_t)strlen(message), NULL, 0));
+}
+
+/* Puts the results of its dependencies, which have ended, into the arguments. False: the job has failed. */
+static bool fill_here(ms_job *job)
+{
+    char message[96];
+    uint64_t size;
+    ms_job *failed;
+    if (!ms_job_has_holes(job))
+        return true;
+    switch (ms_job_fill(pool, job, ms_payload_max, true, &size, &failed)) {
+    case MS_FILLED: return true;
+    case MS_FILL_FAILED: ms_job_fail_like(job, failed); break;
+    case MS_FILL_NO_MEMORY: ms_job_fail(job, MS_CAUSE_MASTER, NULL); break;
+    case MS_FILL_TOO_LARGE:
+        limit_message(message, size);
+        fail_saying(job, message);
+        break;
+    }
+    ms_job_drop_holes(pool, job, true);
+    return false;
+}
+
+/* Runs it, and whatever it ends as, until one of them gives a result or fails; then `job` has ended that way. */
+static void run_chain(ms_task *task, ms_job *job)
 {
     ms_bytes result = {0}, failure = {0};
-    ms_task *task = local_task != NULL ? local_task : ms_task_create(0);
-    if (task == NULL)
-        ms_fail_out_of_memory();
-    local_task = NULL; /* a job that starts a job needs another one */
-    ms_reader arguments = {ms_job_arguments(job), ms_job_arguments(job) + job->arguments_size};
-    ms_outcome outcome = ms_task_run(task, ms_program.jobs[job->ordinal - 1].run, &arguments, &result, &failure);
+    ms_outcome outcome = MS_TASK_HANDED_OVER;
+    while (outcome == MS_TASK_HANDED_OVER && fill_here(job)) {
+        ms_reader arguments = {ms_job_arguments(job), ms_job_arguments(job) + job->arguments_size};
+        outcome = ms_task_run(task, ms_program.jobs[job->ordinal - 1].run, &arguments, &result, &failure);
+        if (outcome == MS_TASK_HANDED_OVER) {
+            ms_job *next = local_tail;
+            if (ms_relations_of(job) == NULL)
+                outcome = MS_TASK_FAILED;
+            else
+                ms_job_become(job, next);
+            ms_job_drop(pool, next, true);
+        }
+    }
     ms_job_claim(job);
     if (outcome == MS_TASK_FINISHED && ms_job_finish(job, result.data, (uint32_t)result.size, &result))
         job->cause = MS_CAUSE_NONE;
     else if (outcome == MS_TASK_CANCELLED)
         ms_job_fail(job, MS_CAUSE_CANCELLED, NULL);
-    else
+    else if (outcome != MS_TASK_HANDED_OVER)
         end_failed(job, &failure);
     ms_job_publish(job, ++local_end_number);
     ms_bytes_free(&result);
     ms_bytes_free(&failure);
+}
+
+/* Serial elision: the job runs here and now, as a task inside this one. */
+static void run_here(ms_job *job)
+{
+    ms_task *task = local_task != NULL ? local_task : ms_task_create(0);
+    if (task == NULL)
+        ms_fail_out_of_memory();
+    local_task = NULL; /* a job that starts a job needs another one */
+    run_chain(task, job);
     if (local_task == NULL)
         local_task = task;
     else
@@ -104,10 +162,28 @@ static void run_here(ms_job *job)
 
 void ms_remote_start(ms_job *job)
 {
+    ms_task_check_stack();
     if (server == NULL)
         run_here(job);
     else
         ms_server_submit(server, job);
+}
+
+void ms_remote_tail(ms_job *job)
+{
+    local_tail = job;
+    ms_task_hand_over();
+}
+
+ms_job *ms_handle_failed(uint32_t ordinal, const char *message)
+{
+    uint8_t *arguments;
+    ms_job *job = ms_remote_new(ordinal, 0, &arguments);
+    ms_job_claim(job);
+    fail_saying(job, message);
+    job->place = MS_PLACE_ENDED;
+    ms_job_publish(job, server == NULL ? ++local_end_number : ms_server_end_number(server));
+    return job;
 }
 
 /* ---- Waiting ---- */
@@ -163,6 +239,33 @@ static int32_t first_ended(ms_job **jobs, uint32_t count)
         if (has_ended(jobs[i]) && (first < 0 || jobs[i]->end_number < jobs[first]->end_number))
             first = (int32_t)i;
     return first;
+}
+
+uint64_t ms_handle_end_number(ms_job *job)
+{
+    return has_ended(job) ? job->end_number : 0;
+}
+
+static bool one_has_ended(ms_job **jobs, const uint8_t *seen, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (seen[i] == 0 && has_ended(jobs[i]))
+            return true;
+    return false;
+}
+
+void ms_handles_await(ms_job **jobs, const uint8_t *seen, uint32_t count)
+{
+    for (;;) {
+        uint32_t signal = ms_server_signal(server);
+        for (uint32_t i = 0; i < count; i++)
+            if (seen[i] == 0)
+                atomic_fetch_or(&jobs[i]->state, MS_AWAITED);
+        if (one_has_ended(jobs, seen, count))
+            break;
+        sleep_once(signal, UINT64_MAX);
+    }
+    ms_output_flush_forwarded();
 }
 
 static int32_t any_until(ms_vector handles, uint64_t deadline)
@@ -255,6 +358,10 @@ static void describe(ms_vector *text, ms_job *job)
     ms_vector described = {0};
     ms_text_words(text, type->name);
     ms_text_char(text, '(');
+    if ((atomic_load(&job->state) & MS_UNFILLED) != 0) {
+        ms_text_words(text, "...)");
+        return;
+    }
     if (type->describe == NULL || !type->describe(&arguments, &described))
         described.count = 0;
     uint32_t size = described.count;
@@ -278,7 +385,7 @@ static _Noreturn void fail_with(ms_job *job)
         ms_text_words(&text, " on slave ");
         ms_text_bytes(&text, slave.text, slave.size);
     }
-    if (job->end.failure == NULL) { /* the reason is one sentence without a place */
+    if (job->end.failure == NULL || job->end.failure->story_size == 0) { /* the reason is one sentence without a place */
         ms_text_words(&text, ": ");
         ms_text_bytes(&text, story.text, story.size);
         story.size = 0;
@@ -327,10 +434,10 @@ ms_vector ms_job_story(ms_job *job)
 void ms_job_cancel(ms_job *job)
 {
     check(job);
-    if (!ms_job_claim(job)) { /* it has ended, or the I/O thread ends it just now */
-        while (!has_ended(job))
-            sched_yield();
-        return;
+    while (!ms_job_claim(job)) { /* it has ended, or the I/O thread ends it or changes it just now */
+        if (has_ended(job))
+            return;
+        sched_yield();
     }
     ms_job_fail(job, MS_CAUSE_CANCELLED, NULL);
     ms_job_publish(job, server == NULL ? ++local_end_number : ms_server_end_number(server));

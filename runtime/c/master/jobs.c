@@ -1,6 +1,8 @@
 /* Records, their pool, and how a job ends. */
 #include "master/jobs.h"
 
+#include "master/relations.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,33 +54,36 @@ ms_job *ms_job_create(ms_job_pool *pool, uint32_t ordinal, uint32_t arguments_si
     job->place = MS_PLACE_NEW;
     job->cause = MS_CAUSE_NONE;
     job->end.result = NULL;
+    job->relations = NULL;
     if (block != NULL)
         job->room.block = block;
     return job;
 }
 
-static void free_arguments(ms_job *job)
+void ms_job_free_arguments(ms_job *job)
 {
     if (job->arguments_size > MS_INLINE_SIZE)
         free(job->room.block);
     job->arguments_size = 0;
 }
 
-static void free_contents(ms_job *job)
+static void free_contents(ms_job_pool *pool, ms_job *job, bool owner)
 {
     uint32_t state = atomic_load_explicit(&job->state, memory_order_relaxed) & MS_STATE_MASK;
-    free_arguments(job);
+    ms_job_free_arguments(job);
     if (state == MS_FAILED)
         free(job->end.failure);
     else if (state == MS_FINISHED && job->end.result != job->room.bytes)
         free(job->end.result);
+    if (job->relations != NULL)
+        ms_relations_free(pool, job, owner);
 }
 
 void ms_job_drop(ms_job_pool *pool, ms_job *job, bool owner)
 {
     if (atomic_fetch_sub_explicit(&job->references, 1, memory_order_acq_rel) != 1)
         return;
-    free_contents(job);
+    free_contents(pool, job, owner);
     if (owner) {
         job->next = pool->free;
         pool->free = job;
@@ -113,9 +118,14 @@ bool ms_job_claim(ms_job *job)
     return true;
 }
 
+void ms_job_unclaim(ms_job *job)
+{
+    atomic_fetch_and_explicit(&job->state, ~(uint32_t)MS_STATE_MASK, memory_order_release);
+}
+
 bool ms_job_finish(ms_job *job, const uint8_t *bytes, uint32_t size, ms_bytes *payload)
 {
-    free_arguments(job);
+    ms_job_free_arguments(job);
     job->result_size = size;
     job->cause = MS_CAUSE_NONE;
     if (size <= MS_INLINE_SIZE) {
@@ -146,6 +156,7 @@ bool ms_job_publish(ms_job *job, uint64_t end_number)
 {
     job->end_number = end_number;
     uint32_t end = job->cause == MS_CAUSE_NONE ? MS_FINISHED : MS_FAILED;
+    end |= atomic_load_explicit(&job->state, memory_order_relaxed) & MS_UNFILLED;
     /* Only the flag of those who wait may change beside us, so the state's bits can be exchanged whole. */
     return (atomic_exchange_explicit(&job->state, end, memory_order_acq_rel) & MS_AWAITED) != 0;
 }

@@ -3,7 +3,8 @@
  * A record is used by two threads: the main thread, which runs the program, and the I/O thread, which runs the scheduler and the
  * sockets. Who may touch what:
  *  - `references` and `state` are atomic. A record goes back to the pool when the last reference goes.
- *  - Arguments, ordinal: written by the main thread before the job is submitted, then only read.
+ *  - Arguments, ordinal, `relations`: the main thread's before the job is submitted, the I/O thread's until it has ended, then only
+ *    read.
  *  - `next`, `previous`, `jid`, `slave`, `lost_count`, `place` (and `lent`): the I/O thread's, from the submission to the end.
  *  - Result and failure: written by whoever ends the job, between claiming it (ms_job_claim) and publishing the end
  *    (ms_job_publish); read by anybody after that, and never changed again.
@@ -19,12 +20,18 @@
 
 #include <stdatomic.h>
 
-enum { MS_INLINE_SIZE = 64, MS_LOST_MAX = 255 };
+enum { MS_INLINE_SIZE = 56, MS_LOST_MAX = 255 };
 
 /* Besides ms_job_state_value, in the low bits of `state`. */
-enum { MS_ENDING = 3, MS_STATE_MASK = 3, MS_AWAITED = 4 };
+enum { MS_ENDING = 3, MS_STATE_MASK = 3, MS_AWAITED = 4, MS_UNFILLED = 8 /* its arguments have holes */ };
 
-typedef enum ms_job_place { MS_PLACE_NEW, MS_PLACE_PENDING, MS_PLACE_RUNNING, MS_PLACE_ENDED } ms_job_place;
+typedef enum ms_job_place {
+    MS_PLACE_NEW,
+    MS_PLACE_WAITING, /* for its dependencies */
+    MS_PLACE_PENDING,
+    MS_PLACE_RUNNING,
+    MS_PLACE_ENDED
+} ms_job_place;
 
 typedef enum ms_job_cause { MS_CAUSE_NONE, MS_CAUSE_ITSELF, MS_CAUSE_CANCELLED, MS_CAUSE_LOST, MS_CAUSE_MASTER } ms_job_cause;
 
@@ -35,6 +42,8 @@ typedef struct ms_failure {
     uint32_t story_size;
     char text[]; /* the three, one behind the other */
 } ms_failure;
+
+struct ms_relations;
 
 struct ms_job {
     _Atomic uint32_t references;
@@ -58,6 +67,7 @@ struct ms_job {
         uint8_t bytes[MS_INLINE_SIZE];
         uint8_t *block; /* of malloc's, when there are more bytes than fit */
     } room;
+    struct ms_relations *relations; /* relations.h; null for a job that has none */
 };
 _Static_assert(sizeof(struct ms_job) == 128, "a job is two cache lines");
 
@@ -70,6 +80,8 @@ typedef struct ms_job_pool {
 
 /* A job with one reference and room for its arguments; null when there is no memory. */
 ms_job *ms_job_create(ms_job_pool *pool, uint32_t ordinal, uint32_t arguments_size);
+/* Frees the arguments. */
+void ms_job_free_arguments(ms_job *job);
 /* All records must have come back. */
 void ms_job_pool_destroy(ms_job_pool *pool);
 
@@ -94,6 +106,9 @@ static inline uint32_t ms_job_state_now(ms_job *job)
 
 /* True for exactly one caller: it ends the job, and must publish soon. */
 bool ms_job_claim(ms_job *job);
+/* It does not end, after all. Whoever changes arguments does so between the two, because the program may read those of a job that it
+ * has cancelled. */
+void ms_job_unclaim(ms_job *job);
 /* Between claim and publish: the job's end. The result's bytes are copied when they fit the record, else `payload` is taken over.
  * False: no memory. */
 bool ms_job_finish(ms_job *job, const uint8_t *bytes, uint32_t size, ms_bytes *payload);

@@ -6,6 +6,7 @@
 #include "net/poll.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,13 @@ static void send_control(ms_server *server, ms_peer *peer, ms_control kind, cons
     send(server, peer, (ms_header){0, (uint32_t)kind, (uint32_t)size}, payload);
 }
 
+static void send_cancel(ms_server *server, ms_peer *peer, uint32_t jid)
+{
+    uint8_t bytes[4];
+    ms_put_u32(bytes, jid);
+    send_control(server, peer, MS_CANCEL, bytes, sizeof bytes);
+}
+
 static void set_unread(ms_server *server, ms_peer *peer, bool unread)
 {
     server->unread_count += (uint32_t)unread - (uint32_t)peer->unread;
@@ -176,6 +184,32 @@ static void release_arguments(void *owner)
     job->lent = false;
 }
 
+static void fail_too_large(ms_job *job, uint64_t size, uint64_t size_max)
+{
+    char message[96];
+    int length = snprintf(message, sizeof message, "arguments of %llu bytes, the limit is %llu", (unsigned long long)size,
+                          (unsigned long long)size_max);
+    ms_job_fail(job, MS_CAUSE_ITSELF, ms_failure_create("", message, (uint32_t)length, NULL, 0));
+}
+
+/* Puts the results of its dependencies into the arguments. False: the job has ended instead. */
+static bool fill(ms_server *server, ms_job *job)
+{
+    uint64_t size;
+    ms_job *failed;
+    if (!ms_job_claim(job))
+        return false;
+    switch (ms_job_fill(server->pool, job, server->options.payload_max, false, &size, &failed)) {
+    case MS_FILLED: ms_job_unclaim(job); return true;
+    case MS_FILL_FAILED: ms_job_fail_like(job, failed); break;
+    case MS_FILL_NO_MEMORY: ms_job_fail(job, MS_CAUSE_MASTER, NULL); break;
+    case MS_FILL_TOO_LARGE: fail_too_large(job, size, server->options.payload_max); break;
+    }
+    if (ms_job_publish(job, ms_server_end_number(server)))
+        server->wake_needed = true;
+    return false;
+}
+
 static void send_run(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid)
 {
     ms_header header = {(int32_t)job->ordinal, jid, job->arguments_size};
@@ -195,6 +229,7 @@ static void send_run(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid
 
 static void let_go(ms_server *server, ms_job *job)
 {
+    ms_job_drop_holes(server->pool, job, false);
     ms_job_drop(server->pool, job, false);
 }
 
@@ -218,6 +253,10 @@ static void end_job(ms_server *server, const ms_action *action, ms_peer *peer, c
             ms_failure_decode(&view, frame->payload, frame->header.length);
             ms_job_fail(job, MS_CAUSE_ITSELF,
                         ms_failure_create(peer->name, view.message, view.message_size, view.story, view.story_size));
+        } else if (action->end == MS_END_LIKE) {
+            while (ms_job_state_now(action->source) == (uint32_t)MS_RUNNING)
+                sched_yield(); /* the program has claimed its end, and publishes it at once */
+            ms_job_fail_like(job, action->source);
         } else {
             ms_job_fail(job, action->end == MS_END_LOST ? MS_CAUSE_LOST : MS_CAUSE_CANCELLED, NULL);
         }
@@ -231,19 +270,19 @@ static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
     ms_scheduler *scheduler = server->scheduler;
     for (uint32_t i = 0; i < scheduler->action_count; i++) {
-        const ms_action *action = &scheduler->actions[i];
+        const ms_action one = scheduler->actions[i], *action = &one; /* doing it may add others */
         ms_peer *to = action->kind == MS_JOB_ENDED || action->slave >= server->by_slave_capacity ? NULL : server->by_slave[action->slave];
         switch (action->kind) {
         case MS_SEND_RUN:
-            if (to != NULL)
+            if (ms_job_has_holes(action->job) && !fill(server, action->job))
+                ms_scheduler_unsent(scheduler, action->job, server->now);
+            else if (to != NULL)
                 send_run(server, to, action->job, action->jid);
             break;
-        case MS_SEND_CANCEL: {
-            uint8_t jid[4];
-            ms_put_u32(jid, action->jid);
-            send_control(server, to, MS_CANCEL, jid, sizeof jid);
+        case MS_SEND_CANCEL:
+            if (to != NULL)
+                send_cancel(server, to, action->jid);
             break;
-        }
         case MS_SEND_PING: send_control(server, to, MS_PING, NULL, 0); break;
         case MS_DROP_SLAVE:
             doom(server, to, "no word for %g s", server->options.heartbeat * SILENT_HEARTBEATS);

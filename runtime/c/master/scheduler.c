@@ -1,9 +1,11 @@
 /* The state machine. The theory of operation stands in scheduler.h. */
-#include "master/scheduler.h"
+#include "master/measure.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MS_ORDINAL_MAX = 1 << 29 }; /* what fits an attempt */
 
 enum {
     QUEUE_MAX = 4096,           /* jobs queued at one slave, for each slot */
@@ -12,7 +14,6 @@ enum {
 };
 #define AHEAD_NS 2000000u    /* how much work is queued behind a slot */
 #define LONG_NS 20000000u    /* jobs that take longer are not queued at slaves */
-#define UNKNOWN_NS UINT32_MAX
 
 /* ---- Memory ---- */
 
@@ -46,12 +47,13 @@ ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_
     s->attempt_capacity = FIRST_ATTEMPT_CAPACITY;
     s->attempts = calloc(s->attempt_capacity, sizeof *s->attempts);
     s->cost_ns = malloc(((size_t)job_count + 1) * sizeof *s->cost_ns);
-    if (s->attempts == NULL || s->cost_ns == NULL) {
+    s->spawns = calloc((size_t)job_count + 1, sizeof *s->spawns);
+    if (s->attempts == NULL || s->cost_ns == NULL || s->spawns == NULL || job_count >= MS_ORDINAL_MAX) {
         ms_scheduler_destroy(s);
         return NULL;
     }
     for (uint32_t i = 0; i <= job_count; i++)
-        s->cost_ns[i] = UNKNOWN_NS;
+        s->cost_ns[i] = MS_UNKNOWN_NS;
     return s;
 }
 
@@ -61,45 +63,11 @@ void ms_scheduler_destroy(ms_scheduler *s)
     free(s->slaves);
     free(s->attempts);
     free(s->cost_ns);
+    free(s->spawns);
     free(s);
 }
 
-/* ---- Lists of jobs ---- */
-
-static void list_append(ms_job **first, ms_job **last, ms_job *job)
-{
-    job->next = NULL;
-    job->previous = *last;
-    if (*last != NULL)
-        (*last)->next = job;
-    else
-        *first = job;
-    *last = job;
-}
-
-static void list_prepend(ms_job **first, ms_job **last, ms_job *job)
-{
-    job->previous = NULL;
-    job->next = *first;
-    if (*first != NULL)
-        (*first)->previous = job;
-    else
-        *last = job;
-    *first = job;
-}
-
-static void list_remove(ms_job **first, ms_job **last, ms_job *job)
-{
-    if (job->previous != NULL)
-        job->previous->next = job->next;
-    else
-        *first = job->next;
-    if (job->next != NULL)
-        job->next->previous = job->previous;
-    else
-        *last = job->previous;
-    job->next = job->previous = NULL;
-}
+/* ---- Pending jobs ---- */
 
 /* Its next attempt is the last that it has, and it has lost slaves before. */
 static bool is_last_attempt(const ms_scheduler *s, const ms_job *job)
@@ -117,20 +85,23 @@ static void pend(ms_scheduler *s, ms_job *job, bool front)
     job->place = MS_PLACE_PENDING;
     s->pending_count++;
     if (is_last_attempt(s, job))
-        list_append(&s->first_alone, &s->last_alone, job);
-    else if (front)
-        list_prepend(&s->first, &s->last, job);
+        ms_list_append(&s->alone, job);
     else
-        list_append(&s->first, &s->last, job);
+        ms_pending_add(&s->pending, job, ms_job_depth(job), front);
 }
 
 static void unpend(ms_scheduler *s, ms_job *job)
 {
     s->pending_count--;
     if (is_last_attempt(s, job))
-        list_remove(&s->first_alone, &s->last_alone, job);
+        ms_list_remove(&s->alone, job);
     else
-        list_remove(&s->first, &s->last, job);
+        ms_pending_remove(&s->pending, job, ms_job_depth(job));
+}
+
+ms_job *ms_scheduler_pending(const ms_scheduler *s)
+{
+    return s->pending.first != NULL ? s->pending.first : s->alone.first;
 }
 
 /* ---- Attempts ---- */
@@ -171,10 +142,8 @@ static ms_attempt *new_attempt(ms_scheduler *s)
 
 static uint32_t charge_of(const ms_scheduler *s, uint32_t ordinal)
 {
-    return s->cost_ns[ordinal] == UNKNOWN_NS ? LONG_NS : s->cost_ns[ordinal];
+    return s->cost_ns[ordinal] == MS_UNKNOWN_NS ? LONG_NS : s->cost_ns[ordinal];
 }
-
-static void close_batch(ms_scheduler *s, ms_slave *slave);
 
 static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
 {
@@ -182,22 +151,23 @@ static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
     ms_attempt *attempt = new_attempt(s);
     attempt->slave = (uint32_t)(slave - s->slaves);
     attempt->job = job;
-    attempt->ordinal = job->ordinal & 0x7fffffffu;
+    attempt->ordinal = job->ordinal & (MS_ORDINAL_MAX - 1);
     attempt->charge_ns = charge_of(s, job->ordinal);
     attempt->suspect = is_suspect(s, job);
+    attempt->alone = is_last_attempt(s, job);
     if (slave->inflight == 0) {
-        close_batch(s, slave);
+        ms_measure_close(s, slave);
         slave->batch_since = slave->batch_at = now;
     }
     slave->inflight++;
     slave->suspects += attempt->suspect;
     slave->load_ns += attempt->charge_ns;
-    slave->alone = is_last_attempt(s, job);
+    slave->alone = slave->alone || attempt->alone;
     job->place = MS_PLACE_RUNNING;
     job->slave = attempt->slave;
     job->jid = attempt->jid;
     s->running_count++;
-    list_append(&slave->first, &slave->last, job);
+    ms_list_append(&slave->jobs, job);
     act(s, (ms_action){.kind = MS_SEND_RUN, .slave = job->slave, .jid = job->jid, .job = job});
 }
 
@@ -209,10 +179,12 @@ static void end_attempt(ms_scheduler *s, ms_attempt *attempt)
     slave->inflight--;
     slave->load_ns -= attempt->charge_ns;
     slave->suspects -= attempt->suspect;
-    if (slave->inflight == 0)
+    slave->lent -= attempt->lent;
+    slave->full = false;
+    if (attempt->alone)
         slave->alone = false;
     if (attempt->job != NULL) {
-        list_remove(&slave->first, &slave->last, attempt->job);
+        ms_list_remove(&slave->jobs, attempt->job);
         attempt->job->jid = 0;
         s->running_count--;
     } else {
@@ -226,21 +198,22 @@ static void end_attempt(ms_scheduler *s, ms_attempt *attempt)
 
 static bool takes_jobs(const ms_slave *slave)
 {
-    return slave->slots > 0 && !slave->leaving && !slave->dropped;
+    return slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full;
 }
 
 static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job *job)
 {
-    if (!takes_jobs(slave) || slave->reserved || slave->alone)
+    uint32_t busy = ms_busy_count(slave);
+    if (!takes_jobs(slave) || slave->reserved || (slave->alone && slave->lent == 0))
         return false;
-    if (slave->inflight < slave->slots)
+    if (busy < slave->slots)
         return true;
     uint32_t cost = s->cost_ns[job->ordinal];
-    if (is_suspect(s, job) || slave->suspects > 0 || cost > LONG_NS)
+    if (is_suspect(s, job) || slave->suspects > 0 || cost > LONG_NS || s->spawns[job->ordinal])
         return false;
-    if (slave->inflight == slave->slots)
+    if (busy == slave->slots)
         return true;
-    return slave->inflight / slave->slots < QUEUE_MAX && slave->load_ns + cost <= (uint64_t)AHEAD_NS * slave->slots;
+    return busy / slave->slots < QUEUE_MAX && slave->load_ns + cost <= (uint64_t)AHEAD_NS * slave->slots;
 }
 
 static void unreserve(ms_scheduler *s)
@@ -253,14 +226,14 @@ static void unreserve(ms_scheduler *s)
 /* Gives a slave what it has room for. */
 static void feed(ms_scheduler *s, ms_slave *slave, uint64_t now)
 {
-    if (s->first_alone != NULL && takes_jobs(slave) && slave->inflight == 0) {
+    if (s->alone.first != NULL && takes_jobs(slave) && ms_busy_count(slave) == 0 && !slave->alone) {
         if (slave->reserved)
             unreserve(s);
-        start(s, slave, s->first_alone, now);
+        start(s, slave, s->alone.first, now);
     }
-    while (s->first != NULL && has_room(s, slave, s->first))
-        start(s, slave, s->first, now);
-    if (s->first == NULL)
+    while (s->pending.first != NULL && has_room(s, slave, s->pending.first))
+        start(s, slave, s->pending.first, now);
+    if (s->pending.first == NULL)
         s->saturated = false;
 }
 
@@ -271,9 +244,9 @@ static ms_slave *find_room(ms_scheduler *s)
     for (uint32_t i = 0; i < s->slave_capacity; i++) {
         s->rotor = s->rotor + 1 < s->slave_capacity ? s->rotor + 1 : 0;
         ms_slave *slave = &s->slaves[s->rotor];
-        if (!has_room(s, slave, s->first))
+        if (!has_room(s, slave, s->pending.first))
             continue;
-        if (slave->inflight < slave->slots)
+        if (ms_busy_count(slave) < slave->slots)
             return slave;
         if (second_best == NULL || slave->load_ns < second_best->load_ns)
             second_best = slave;
@@ -285,14 +258,14 @@ static ms_slave *find_room(ms_scheduler *s)
 static void pump_alone(ms_scheduler *s, uint64_t now)
 {
     ms_slave *best = NULL;
-    for (uint32_t i = 0; i < s->slave_capacity && s->first_alone != NULL; i++) {
+    for (uint32_t i = 0; i < s->slave_capacity && s->alone.first != NULL; i++) {
         ms_slave *slave = &s->slaves[i];
-        if (takes_jobs(slave) && slave->inflight == 0)
+        if (takes_jobs(slave) && ms_busy_count(slave) == 0 && !slave->alone)
             feed(s, slave, now);
         else if (takes_jobs(slave) && !slave->alone && (best == NULL || slave->load_ns < best->load_ns))
             best = slave;
     }
-    if (s->first_alone == NULL) {
+    if (s->alone.first == NULL) {
         unreserve(s);
     } else if (s->reserved == MS_NO_SLAVE && best != NULL) {
         best->reserved = true;
@@ -303,86 +276,168 @@ static void pump_alone(ms_scheduler *s, uint64_t now)
 /* Hands out what can be handed out, to any slave. */
 static void pump(ms_scheduler *s, uint64_t now)
 {
-    if (s->first_alone != NULL || s->reserved != MS_NO_SLAVE)
+    if (s->alone.first != NULL || s->reserved != MS_NO_SLAVE)
         pump_alone(s, now);
     ms_slave *slave;
-    while (s->first != NULL && (slave = find_room(s)) != NULL)
-        start(s, slave, s->first, now);
-    s->saturated = s->first != NULL;
-}
-
-/* ---- Measuring ---- */
-
-static void learn(ms_scheduler *s, uint32_t ordinal, uint64_t sample_ns)
-{
-    uint32_t *cost = &s->cost_ns[ordinal];
-    uint32_t sample = sample_ns > UNKNOWN_NS / 2 ? UNKNOWN_NS / 2 : sample_ns < 100 ? 100 : (uint32_t)sample_ns;
-    if (*cost == UNKNOWN_NS)
-        *cost = sample;
-    else if (sample < *cost)
-        *cost -= (*cost - sample) / 2;
-    else
-        *cost += (sample - *cost) / 8;
-}
-
-/* What came at one time tells, when all of it is in, how long such jobs take: the time since the batch before, divided. */
-static void close_batch(ms_scheduler *s, ms_slave *slave)
-{
-    if (slave->batch_count == 0)
-        return;
-    uint64_t elapsed = slave->batch_at - slave->batch_since;
-    learn(s, slave->batch_ordinal, elapsed * slave->batch_busy / slave->batch_count);
-    slave->batch_since = slave->batch_at;
-    slave->batch_count = 0;
-}
-
-static void measure(ms_scheduler *s, ms_slave *slave, uint32_t ordinal, uint64_t now)
-{
-    uint32_t busy = slave->inflight < slave->slots ? slave->inflight : slave->slots;
-    if (now != slave->batch_at || slave->batch_count == 0) {
-        close_batch(s, slave);
-        slave->batch_at = now;
-        slave->batch_busy = busy;
-        if (s->cost_ns[ordinal] == UNKNOWN_NS)
-            learn(s, ordinal, (now - slave->batch_since) * busy);
-    }
-    slave->batch_ordinal = ordinal;
-    slave->batch_count++;
+    while (s->pending.first != NULL && (slave = find_room(s)) != NULL)
+        start(s, slave, s->pending.first, now);
+    s->saturated = s->pending.first != NULL;
 }
 
 /* ---- Events ---- */
 
-static void end_job(ms_scheduler *s, ms_job *job, ms_end end)
+static ms_relations *relations_of(ms_job *job)
+{
+    ms_relations *relations = ms_relations_of(job);
+    if (relations == NULL)
+        abort();
+    return relations;
+}
+
+static void end_job(ms_scheduler *s, ms_job *job, ms_end end, ms_job *source)
 {
     job->place = MS_PLACE_ENDED;
-    act(s, (ms_action){.kind = MS_JOB_ENDED, .end = end, .slave = job->slave, .job = job});
+    act(s, (ms_action){.kind = MS_JOB_ENDED, .end = end, .slave = job->slave, .job = job, .source = source});
+    if (job->relations == NULL)
+        return;
+    job->relations->finished = end == MS_END_FINISHED;
+    ms_list_append(&s->ending, job);
+}
+
+/* The attempt goes on for nothing, until it is answered. */
+static void give_up(ms_scheduler *s, ms_job *job)
+{
+    ms_attempt *attempt = attempt_of(s, job->jid);
+    ms_slave *slave = &s->slaves[attempt->slave];
+    act(s, (ms_action){.kind = MS_SEND_CANCEL, .slave = attempt->slave, .jid = attempt->jid});
+    ms_list_remove(&slave->jobs, job);
+    attempt->job = NULL;
+    slave->given_up++;
+    s->running_count--;
+    job->jid = 0;
+}
+
+/* Ends a job wherever it is; what follows from it is left to `settle`. */
+static void stop(ms_scheduler *s, ms_job *job, ms_end end, ms_job *source)
+{
+    switch ((ms_job_place)job->place) {
+    case MS_PLACE_NEW:
+    case MS_PLACE_ENDED: return;
+    case MS_PLACE_WAITING: s->waiting_count--; break;
+    case MS_PLACE_PENDING: unpend(s, job); break;
+    case MS_PLACE_RUNNING: give_up(s, job); break;
+    }
+    end_job(s, job, end, source);
+}
+
+/* Nobody waits any more for a job whose parent has ended. */
+static void abandon(ms_scheduler *s, ms_job *job)
+{
+    const ms_relations *r = job->relations;
+    if (r->spawned && r->parent == NULL && r->waiting == NULL)
+        stop(s, job, MS_END_CANCELLED, NULL);
+}
+
+/* The attempt of the parent is over. Its children go on when they may, and when somebody waits for them. */
+static void leave_children(ms_scheduler *s, ms_job *parent, bool go_on)
+{
+    ms_job *child;
+    while ((child = parent->relations->first_child) != NULL) {
+        ms_job_leave_parent(child);
+        if (!go_on)
+            abandon(s, child);
+    }
+}
+
+/* A dependency has ended. */
+static void fill_hole(ms_scheduler *s, ms_hole *hole, bool finished)
+{
+    ms_job *job = hole->owner;
+    ms_hole_delist(hole);
+    if (job->place != MS_PLACE_WAITING)
+        return;
+    if (!finished) {
+        stop(s, job, MS_END_LIKE, hole->dependency);
+    } else if (--job->relations->missing_count == 0) {
+        s->waiting_count--;
+        pend(s, job, false);
+    }
+}
+
+/* All that follows from the jobs that have ended. */
+static void settle(ms_scheduler *s)
+{
+    ms_job *job;
+    while ((job = s->ending.first) != NULL) {
+        ms_relations *r = job->relations;
+        ms_list_remove(&s->ending, job);
+        for (uint32_t i = 0; i < r->hole_count; i++)
+            if (r->holes[i].link != NULL) {
+                ms_hole_delist(&r->holes[i]);
+                abandon(s, r->holes[i].dependency);
+            }
+        while (r->waiting != NULL)
+            fill_hole(s, r->waiting, r->finished);
+        leave_children(s, job, r->finished);
+        ms_job_leave_parent(job);
+    }
+}
+
+/* To the pending jobs, or to those that wait for their dependencies. */
+static void admit(ms_scheduler *s, ms_job *job)
+{
+    ms_job *failed = NULL;
+    if (!ms_job_has_holes(job)) {
+        pend(s, job, false);
+        return;
+    }
+    ms_relations *r = job->relations;
+    r->missing_count = 0;
+    for (uint32_t i = 0; i < r->hole_count; i++) {
+        ms_job *dependency = r->holes[i].dependency;
+        if (dependency->place != MS_PLACE_ENDED) {
+            ms_hole_enlist(&r->holes[i], relations_of(dependency));
+            r->missing_count++;
+        } else if (failed == NULL && ms_job_state_now(dependency) == (uint32_t)MS_FAILED) {
+            failed = dependency;
+        }
+    }
+    if (failed == NULL && r->missing_count == 0) {
+        pend(s, job, false);
+        return;
+    }
+    job->place = MS_PLACE_WAITING;
+    s->waiting_count++;
+    if (failed != NULL)
+        stop(s, job, MS_END_LIKE, failed);
 }
 
 void ms_scheduler_submit(ms_scheduler *s, ms_job *job, uint64_t now)
 {
     assert(job->place == MS_PLACE_NEW && job->ordinal > 0 && job->ordinal <= s->job_count);
-    pend(s, job, false);
+    admit(s, job);
+    settle(s);
     if (!s->saturated)
         pump(s, now);
 }
 
 void ms_scheduler_cancel(ms_scheduler *s, ms_job *job, uint64_t now)
 {
-    if (job->place == MS_PLACE_PENDING) {
-        unpend(s, job);
-        end_job(s, job, MS_END_CANCELLED);
-        pump(s, now);
-    } else if (job->place == MS_PLACE_RUNNING) {
-        ms_attempt *attempt = attempt_of(s, job->jid);
-        ms_slave *slave = &s->slaves[attempt->slave];
-        act(s, (ms_action){.kind = MS_SEND_CANCEL, .slave = attempt->slave, .jid = attempt->jid});
-        list_remove(&slave->first, &slave->last, job);
-        attempt->job = NULL;
-        slave->given_up++;
-        s->running_count--;
-        job->jid = 0;
-        end_job(s, job, MS_END_CANCELLED);
-    }
+    if (job->place == MS_PLACE_ENDED)
+        return;
+    stop(s, job, MS_END_CANCELLED, NULL);
+    settle(s);
+    pump(s, now);
+}
+
+void ms_scheduler_unsent(ms_scheduler *s, ms_job *job, uint64_t now)
+{
+    if (job->place != MS_PLACE_RUNNING)
+        return;
+    end_attempt(s, attempt_of(s, job->jid));
+    end_job(s, job, MS_END_UNSENT, NULL);
+    settle(s);
+    pump(s, now);
 }
 
 static uint32_t free_slave(ms_scheduler *s)
@@ -440,17 +495,20 @@ uint32_t ms_scheduler_lost(ms_scheduler *s, uint32_t number, uint64_t now)
     ms_slave *slave = &s->slaves[number];
     uint32_t back_count = 0;
     retire(s, slave);
-    while (slave->last != NULL) { /* the youngest first, each to the front: the oldest ends up first */
-        ms_job *job = slave->last;
+    while (slave->jobs.last != NULL) { /* the youngest first, each to the front: the oldest ends up first */
+        ms_job *job = slave->jobs.last;
         end_attempt(s, attempt_of(s, job->jid));
         job->lost_count++;
         if (job->lost_count >= s->lost_max) {
-            end_job(s, job, MS_END_LOST);
+            end_job(s, job, MS_END_LOST, NULL);
         } else {
             pend(s, job, true);
+            if (job->relations != NULL)
+                leave_children(s, job, false);
             back_count++;
         }
     }
+    settle(s);
     for (uint32_t i = 0; i < s->attempt_capacity && slave->given_up > 0; i++)
         if (s->attempts[i].jid != 0 && s->attempts[i].slave == number)
             end_attempt(s, &s->attempts[i]);
@@ -469,7 +527,7 @@ static ms_attempt *attempt_at(ms_scheduler *s, uint32_t slave, uint32_t jid)
 
 static void after_attempt(ms_scheduler *s, ms_slave *slave, uint64_t now)
 {
-    if (slave->reserved || s->first_alone != NULL)
+    if (slave->reserved || s->alone.first != NULL)
         pump(s, now);
     else
         feed(s, slave, now);
@@ -483,10 +541,11 @@ ms_answer ms_scheduler_answer(ms_scheduler *s, uint32_t number, int32_t ordinal,
         return MS_ANSWER_WRONG;
     ms_slave *slave = &s->slaves[number];
     ms_job *job = attempt->job;
-    measure(s, slave, function, now);
+    ms_measure_answer(s, slave, function, now);
     end_attempt(s, attempt);
     if (job != NULL)
-        end_job(s, job, ordinal > 0 ? MS_END_FINISHED : MS_END_FAILED);
+        end_job(s, job, ordinal > 0 ? MS_END_FINISHED : MS_END_FAILED, NULL);
+    settle(s);
     after_attempt(s, slave, now);
     return job != NULL ? MS_ANSWER_FINE : MS_ANSWER_STALE;
 }
@@ -494,20 +553,89 @@ ms_answer ms_scheduler_answer(ms_scheduler *s, uint32_t number, int32_t ordinal,
 ms_answer ms_scheduler_give_back(ms_scheduler *s, uint32_t number, uint32_t jid, uint64_t now)
 {
     ms_attempt *attempt = attempt_at(s, number, jid);
-    if (attempt == NULL || !s->slaves[number].leaving)
+    ms_slave *slave = &s->slaves[number];
+    if (attempt == NULL || attempt->lent || (!slave->leaving && slave->inflight == 1))
         return MS_ANSWER_WRONG;
     ms_job *job = attempt->job;
     end_attempt(s, attempt);
+    slave->full = true;
     if (job != NULL)
         pend(s, job, true);
     pump(s, now);
     return job != NULL ? MS_ANSWER_FINE : MS_ANSWER_STALE;
 }
 
+static ms_answer answer_of(const ms_attempt *attempt)
+{
+    return attempt == NULL ? MS_ANSWER_WRONG : attempt->job == NULL ? MS_ANSWER_STALE : MS_ANSWER_FINE;
+}
+
 ms_answer ms_scheduler_attempt(ms_scheduler *s, uint32_t slave, uint32_t jid)
 {
-    const ms_attempt *attempt = attempt_at(s, slave, jid);
-    return attempt == NULL ? MS_ANSWER_WRONG : attempt->job == NULL ? MS_ANSWER_STALE : MS_ANSWER_FINE;
+    return answer_of(attempt_at(s, slave, jid));
+}
+
+/* ---- Jobs that start jobs ---- */
+
+ms_answer ms_scheduler_spawn(ms_scheduler *s, uint32_t number, uint32_t jid, ms_job *job, uint64_t now)
+{
+    ms_attempt *attempt = attempt_at(s, number, jid);
+    if (answer_of(attempt) != MS_ANSWER_FINE)
+        return answer_of(attempt);
+    s->spawns[attempt->ordinal] = true;
+    relations_of(attempt->job);
+    relations_of(job)->spawned = true;
+    job->relations->depth = ms_job_depth(attempt->job) + 1;
+    ms_job_adopt(attempt->job, job);
+    ms_scheduler_submit(s, job, now);
+    return MS_ANSWER_FINE;
+}
+
+ms_answer ms_scheduler_tail(ms_scheduler *s, uint32_t number, uint32_t jid, ms_job *next, uint64_t now)
+{
+    ms_attempt *attempt = attempt_at(s, number, jid);
+    ms_answer answer = answer_of(attempt);
+    if (answer == MS_ANSWER_WRONG || attempt->lent)
+        return MS_ANSWER_WRONG;
+    ms_slave *slave = &s->slaves[number];
+    ms_job *job = attempt->job;
+    if (job != NULL)
+        relations_of(job);
+    s->spawns[attempt->ordinal] = true;
+    ms_measure_answer(s, slave, attempt->ordinal, now);
+    end_attempt(s, attempt);
+    if (job != NULL) {
+        leave_children(s, job, true);
+        job->lost_count = 0;
+        if (ms_job_become(job, next))
+            admit(s, job);
+        else
+            end_job(s, job, MS_END_UNSENT, NULL);
+        settle(s);
+    }
+    pump(s, now);
+    return answer;
+}
+
+ms_answer ms_scheduler_lent(ms_scheduler *s, uint32_t number, uint32_t jid, uint64_t now)
+{
+    ms_attempt *attempt = attempt_at(s, number, jid);
+    if (attempt == NULL || attempt->lent)
+        return MS_ANSWER_WRONG;
+    attempt->lent = true;
+    s->slaves[number].lent++;
+    pump(s, now);
+    return answer_of(attempt);
+}
+
+ms_answer ms_scheduler_regained(ms_scheduler *s, uint32_t number, uint32_t jid)
+{
+    ms_attempt *attempt = attempt_at(s, number, jid);
+    if (attempt == NULL || !attempt->lent)
+        return MS_ANSWER_WRONG;
+    attempt->lent = false;
+    s->slaves[number].lent--;
+    return answer_of(attempt);
 }
 
 void ms_scheduler_tick(ms_scheduler *s, uint64_t now)

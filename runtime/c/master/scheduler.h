@@ -9,25 +9,36 @@
  * a jid that no other attempt has had (until 2^31 of them have passed). A slave answers each attempt once, also a cancelled
  * one, so an attempt that was given up stays known until its answer comes and is dropped, or its slave is lost.
  *
- *     submit      NEW      → PENDING        cancel      PENDING, RUNNING → ENDED (the attempt is given up)
- *     (room)      PENDING  → RUNNING        answer      RUNNING → ENDED
- *     give_back   RUNNING  → PENDING        lost        RUNNING → PENDING, or ENDED after `lost_max` slaves
+ *     submit, spawn  NEW      → PENDING, or WAITING while a dependency has not finished
+ *     (finished)     WAITING  → PENDING      (failed)    WAITING → ENDED, as the dependency did
+ *     (room)         PENDING  → RUNNING      answer      RUNNING → ENDED
+ *     give_back      RUNNING  → PENDING      lost        RUNNING → PENDING, or ENDED after `lost_max` slaves
+ *     tail           RUNNING  → PENDING, WAITING: as another function with other arguments
+ *     cancel         WAITING, PENDING, RUNNING → ENDED (the attempt is given up)
  *
- * Oldest jobs go first; those that come back go to the front. A slave has room for as many jobs as it has slots, and for a queue
+ * The deepest jobs go first (those of the program have depth 0, those that a job starts one more than it), then the oldest; those
+ * that come back go to the front. A slave has room for as many jobs as it has slots, and for a queue
  * behind them of jobs that together take AHEAD_NS by what jobs of their kind took before: hundreds when they take
  * microseconds, one when they take milliseconds, none when they take long or nobody knows, because a job that is queued
- * at one slave can't go to another that is idle.
+ * at one slave can't go to another that is idle. Jobs of a function that starts jobs are never queued there: what such a job starts
+ * would stand behind its likes. A job that waits for another one lends its slot (`lent`): the slave has room for one more.
+ *
+ * A job that has not ended belongs to the attempt that started it. When that is lost, given up or fails, the job is cancelled,
+ * unless a dependent waits for it; when that finishes or becomes its tail job, the job goes on, and is cancelled when its last
+ * dependent is. What follows from the end of a job (dependents, children) waits in the list `ending`, so that no chain is too long
+ * for the stack.
  *
  * A job that was running on a lost slave may have killed it. Until it has ended, nothing is queued behind it; and its last attempt
  * runs alone on a slave, so that a job which kills slaves never takes others with it. For that one slave is reserved at a
- * time: it gets no more jobs until it is empty.
+ * time: it gets no more jobs until all that are left there wait for others. A last attempt that waits itself is not alone any more.
  *
- * What always holds: nothing waits while a slot is free (on a slave that is not leaving, reserved or running a last attempt); each
- * job is in one place; `load_ns`, `inflight` and `suspects` of a slave are the sums over its attempts. */
+ * What always holds: nothing pends while a slot is free (on a slave that is not leaving, full, reserved or running a last attempt);
+ * each job is in one place; `load_ns`, `inflight`, `lent` and `suspects` of a slave are the sums over its attempts. */
 #ifndef MS_SCHEDULER_H
 #define MS_SCHEDULER_H
 
-#include "master/jobs.h"
+#include "master/pending.h"
+#include "master/relations.h"
 
 typedef enum ms_action_kind {
     MS_SEND_RUN,    /* job, jid to slave */
@@ -37,7 +48,14 @@ typedef enum ms_action_kind {
     MS_JOB_ENDED    /* as `end` says; the scheduler knows the job no more */
 } ms_action_kind;
 
-typedef enum ms_end { MS_END_FINISHED, MS_END_FAILED, MS_END_CANCELLED, MS_END_LOST } ms_end;
+typedef enum ms_end {
+    MS_END_FINISHED,
+    MS_END_FAILED,
+    MS_END_CANCELLED,
+    MS_END_LOST,
+    MS_END_LIKE,  /* as `source` did, a dependency */
+    MS_END_UNSENT /* the caller has ended it */
+} ms_end;
 
 typedef struct ms_action {
     ms_action_kind kind;
@@ -45,6 +63,7 @@ typedef struct ms_action {
     uint32_t slave;
     uint32_t jid;
     ms_job *job;
+    ms_job *source;
 } ms_action;
 
 typedef enum ms_answer {
@@ -60,8 +79,10 @@ typedef struct ms_slave {
     uint32_t inflight;
     uint32_t given_up; /* of those in flight */
     uint32_t suspects; /* of those in flight: jobs that have lost a slave before */
+    uint32_t lent;     /* of those in flight: jobs that wait */
     bool leaving, reserved, alone, dropped;
-    ms_job *first, *last; /* its jobs, oldest attempt first */
+    bool full; /* it gave a job back that it can't begin: it gets no more until something has ended there */
+    ms_job_list jobs;     /* oldest attempt first */
     uint64_t load_ns;     /* what those in flight are expected to take */
     uint64_t heard_at, pinged_at;
     /* Measuring: `batch_count` answers of jobs `batch_ordinal` came at `batch_at`, `batch_busy` slots having worked since
@@ -75,8 +96,10 @@ typedef struct ms_attempt {
     uint32_t slave;
     ms_job *job; /* null when it was given up */
     uint32_t charge_ns;
-    uint32_t ordinal : 31;
+    uint32_t ordinal : 29;
     uint32_t suspect : 1;
+    uint32_t alone : 1;
+    uint32_t lent : 1;
 } ms_attempt;
 
 typedef struct ms_scheduler {
@@ -88,14 +111,16 @@ typedef struct ms_scheduler {
     uint32_t rotor;
     uint32_t reserved; /* MS_NO_SLAVE for none */
     bool saturated;    /* no slave has room for the first pending job */
-    ms_job *first, *last;           /* pending, oldest first */
-    ms_job *first_alone, *last_alone; /* pending, for their last attempt */
-    uint64_t pending_count, running_count;
+    ms_pending pending;
+    ms_job_list alone;  /* pending, for their last attempt */
+    ms_job_list ending; /* their dependents and children are not yet looked after */
+    uint64_t pending_count, running_count, waiting_count;
     ms_attempt *attempts; /* by jid, modulo the capacity, which is a power of two */
     uint32_t attempt_capacity, attempt_count;
     uint32_t last_jid;
     uint32_t job_count, lost_max;
     uint32_t *cost_ns; /* by ordinal: what such jobs take */
+    bool *spawns;      /* by ordinal: whether such jobs have started jobs */
     uint64_t heartbeat_ns, ticked_at;
 } ms_scheduler;
 
@@ -105,6 +130,15 @@ void ms_scheduler_destroy(ms_scheduler *scheduler);
 
 /* A job in the place NEW. */
 void ms_scheduler_submit(ms_scheduler *scheduler, ms_job *job, uint64_t now);
+/* The same for a job that the attempt `jid` at a slave started. Stale: that attempt was given up, and the job is left alone. */
+ms_answer ms_scheduler_spawn(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, ms_job *job, uint64_t now);
+/* The attempt has ended, and its job becomes what `next` is, which is empty after it. */
+ms_answer ms_scheduler_tail(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, ms_job *next, uint64_t now);
+/* The attempt waits for others, and its slot is free; it goes on. */
+ms_answer ms_scheduler_lent(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
+ms_answer ms_scheduler_regained(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
+/* A job that was to be sent can't be, and has been ended by the caller. May be called while the actions are being done. */
+void ms_scheduler_unsent(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 /* The program gave it up. Nothing happens when it has ended. */
 void ms_scheduler_cancel(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 /* The number of the new slave. */
@@ -119,10 +153,12 @@ void ms_scheduler_dropping(ms_scheduler *scheduler, uint32_t slave);
 uint32_t ms_scheduler_lost(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 /* It answered an attempt: ordinal n > 0 finished, -n failed. */
 ms_answer ms_scheduler_answer(ms_scheduler *scheduler, uint32_t slave, int32_t ordinal, uint32_t jid, uint64_t now);
-/* It gives a job back that it had not begun. */
+/* It gives a job back that it had not begun, because it leaves, or can't begin it as long as nothing else ends there. */
 ms_answer ms_scheduler_give_back(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
 /* What the scheduler knows of an attempt that a slave speaks of; changes nothing. */
 ms_answer ms_scheduler_attempt(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
+/* A job that is pending, null for none. */
+ms_job *ms_scheduler_pending(const ms_scheduler *scheduler);
 /* Time has passed. Called at least four times for each heartbeat. */
 void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
 

@@ -279,13 +279,14 @@ static void shut(ms_server *server)
     for (uint32_t i = 0; i < scheduler->slave_capacity; i++)
         if (scheduler->slaves[i].slots > 0)
             ms_scheduler_dropping(scheduler, i);
-    while (scheduler->first != NULL || scheduler->first_alone != NULL) {
-        ms_scheduler_cancel(scheduler, scheduler->last != NULL ? scheduler->last : scheduler->last_alone, server->now);
+    ms_job *job; /* those that wait for others end with them */
+    while ((job = ms_scheduler_pending(scheduler)) != NULL) {
+        ms_scheduler_cancel(scheduler, job, server->now);
         ms_peers_act(server);
     }
     for (uint32_t i = 0; i < scheduler->slave_capacity; i++)
-        while (scheduler->slaves[i].first != NULL) {
-            ms_scheduler_cancel(scheduler, scheduler->slaves[i].first, server->now);
+        while (scheduler->slaves[i].jobs.first != NULL) {
+            ms_scheduler_cancel(scheduler, scheduler->slaves[i].jobs.first, server->now);
             ms_peers_act(server);
         }
     ms_peers_farewell(server, server->now + FAREWELL_NS);

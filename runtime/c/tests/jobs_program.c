@@ -11,7 +11,7 @@
 
 extern ms_program_description program_description __asm__("ms_program");
 
-enum { NOOP = 1, SLEEP, FAIL, BIG, PRINT, SPIN, TAKE, DIE, HOG, DEEP, JOB_COUNT = DEEP };
+enum { NOOP = 1, SLEEP, FAIL, BIG, PRINT, SPIN, TAKE, DIE, HOG, DEEP, ADD, FIB, COUNT, FIB_TAIL, OUTER, MANY, ROW, JOB_COUNT = ROW };
 
 /* ---- Encoding by hand ---- */
 
@@ -186,21 +186,7 @@ PROGRAM static bool run_deep(ms_reader *arguments, ms_result *result)
     return true;
 }
 
-static const ms_job_type job_types[JOB_COUNT] = {
-    {"noop", run_noop, describe_int}, {"nap", run_sleep, describe_int}, {"area", run_fail, describe_int},
-    {"big", run_big, describe_int},   {"tell", run_print, describe_int}, {"spin", run_spin, describe_int},
-    {"take", run_take, describe_text}, {"die", run_die, describe_int},   {"hog", run_hog, describe_int},
-    {"deep", run_deep, describe_int},
-};
-
-/* ---- The master block ---- */
-
-#ifdef MS_TEST_MASTER
-static int64_t number(int64_t index)
-{
-    ms_vector word;
-    return ms_arg(index, &word) ? ms_parse_long(word) : 0;
-}
+/* ---- Jobs that start jobs ---- */
 
 static ms_job *remote(uint32_t ordinal, int32_t value)
 {
@@ -208,6 +194,27 @@ static ms_job *remote(uint32_t ordinal, int32_t value)
     ms_job *job = ms_remote_new(ordinal, 4, &arguments);
     memcpy(arguments, &value, 4);
     ms_remote_start(job);
+    return job;
+}
+
+static ms_job *new_pair(uint32_t ordinal, int32_t first, int32_t second)
+{
+    uint8_t *arguments;
+    ms_job *job = ms_remote_new(ordinal, 8, &arguments);
+    memcpy(arguments, &first, 4);
+    memcpy(arguments + 4, &second, 4);
+    return job;
+}
+
+/* add(results of both) */
+static ms_job *new_sum(ms_job *first, ms_job *second)
+{
+    uint8_t *arguments;
+    ms_job *job = ms_remote_new(ADD, 0, &arguments);
+    ms_remote_hole(job, 0, first);
+    ms_remote_hole(job, 0, second);
+    ms_job_release(first);
+    ms_job_release(second);
     return job;
 }
 
@@ -225,6 +232,133 @@ static int32_t get_int_result(ms_job *job)
     int32_t value = result_of(job);
     ms_job_release(job);
     return value;
+}
+
+static bool describe_pair(ms_reader *arguments, ms_vector *text)
+{
+    int32_t first, second;
+    if (!get(arguments, &first, 4) || !get_int(arguments, &second))
+        return false;
+    ms_text_int(text, first);
+    ms_text_bytes(text, ", ", 2);
+    ms_text_int(text, second);
+    return true;
+}
+
+PROGRAM static bool run_add(ms_reader *arguments, ms_result *result)
+{
+    int32_t first, second;
+    if (!get(arguments, &first, 4) || !get_int(arguments, &second))
+        return false;
+    first += second;
+    give(result, &first, 4);
+    return true;
+}
+
+PROGRAM static bool run_fib(ms_reader *arguments, ms_result *result)
+{
+    int32_t n;
+    if (!get_int(arguments, &n))
+        return false;
+    if (n >= 2) {
+        ms_job *first = remote(FIB, n - 1), *second = remote(FIB, n - 2);
+        n = get_int_result(first) + get_int_result(second);
+    }
+    give(result, &n, 4);
+    return true;
+}
+
+/* count(n, sum): 1 + 2 + ... + n + sum, each step a tail job. */
+PROGRAM static bool run_count(ms_reader *arguments, ms_result *result)
+{
+    int32_t n, sum;
+    if (!get(arguments, &n, 4) || !get_int(arguments, &sum))
+        return false;
+    if (n > 0)
+        ms_remote_tail(new_pair(COUNT, n - 1, sum + n));
+    give(result, &sum, 4);
+    return true;
+}
+
+PROGRAM static bool run_fib_tail(ms_reader *arguments, ms_result *result)
+{
+    int32_t n;
+    if (!get_int(arguments, &n))
+        return false;
+    if (n >= 2) {
+        ms_job *first = remote(FIB_TAIL, n - 1);
+        ms_remote_tail(new_sum(first, remote(FIB_TAIL, n - 2)));
+    }
+    give(result, &n, 4);
+    return true;
+}
+
+/* outer(ordinal, value): the result of another job. */
+PROGRAM static bool run_outer(ms_reader *arguments, ms_result *result)
+{
+    int32_t ordinal, value;
+    if (!get(arguments, &ordinal, 4) || !get_int(arguments, &value))
+        return false;
+    value = get_int_result(remote((uint32_t)ordinal, value));
+    give(result, &value, 4);
+    return true;
+}
+
+/* many(count): all sorts of waiting for so many jobs. */
+PROGRAM static bool run_many(ms_reader *arguments, ms_result *result)
+{
+    int32_t count;
+    if (!get_int(arguments, &count))
+        return false;
+    ms_job **jobs = ms_alloc((uint64_t)count * sizeof *jobs);
+    uint8_t *seen = ms_alloc((uint64_t)count);
+    memset(seen, 0, (size_t)count);
+    for (int32_t i = 0; i < count; i++)
+        jobs[i] = remote(NOOP, i);
+    ms_vector all = {jobs, (uint32_t)count, (uint32_t)count};
+    ms_job *reduced = ms_jobs_reduce(ADD, all);
+    int32_t sum = 0, index, given = 0;
+    while ((index = ms_jobs_next(all, seen)) >= 0) {
+        sum += result_of(jobs[index]);
+        given++;
+    }
+    if (given != count || sum != get_int_result(reduced) || ms_job_state(jobs[ms_jobs_any(all)]) != MS_FINISHED)
+        ms_fail(text_of("not all came"));
+    for (int32_t i = 0; i < count; i++)
+        ms_job_release(jobs[i]);
+    ms_free(jobs, (uint64_t)count * sizeof *jobs);
+    ms_free(seen, (uint64_t)count);
+    give(result, &sum, 4);
+    return true;
+}
+
+/* row(n): n jobs that each wait for the next. */
+PROGRAM static bool run_row(ms_reader *arguments, ms_result *result)
+{
+    int32_t n;
+    if (!get_int(arguments, &n))
+        return false;
+    n = n == 0 ? 0 : get_int_result(remote(ROW, n - 1)) + 1;
+    give(result, &n, 4);
+    return true;
+}
+
+static const ms_job_type job_types[JOB_COUNT] = {
+    {"noop", run_noop, describe_int}, {"nap", run_sleep, describe_int}, {"area", run_fail, describe_int},
+    {"big", run_big, describe_int},   {"tell", run_print, describe_int}, {"spin", run_spin, describe_int},
+    {"take", run_take, describe_text}, {"die", run_die, describe_int},   {"hog", run_hog, describe_int},
+    {"deep", run_deep, describe_int}, {"add", run_add, describe_pair},   {"fib", run_fib, describe_int},
+    {"count", run_count, describe_pair}, {"fib_tail", run_fib_tail, describe_int}, {"outer", run_outer, describe_pair},
+    {"many", run_many, describe_int}, {"row", run_row, describe_int},
+};
+
+/* ---- The master block ---- */
+
+#ifdef MS_TEST_MASTER
+static int64_t number(int64_t index)
+{
+    ms_vector word;
+    return ms_arg(index, &word) ? ms_parse_long(word) : 0;
 }
 
 /* one ORDINAL VALUE: one job, its result. */
@@ -382,6 +516,56 @@ PROGRAM static void master_hold(void)
     ms_job_release(job);
 }
 
+/* two ORDINAL FIRST SECOND: a job with two arguments. */
+PROGRAM static void master_two(void)
+{
+    ms_job *job = new_pair((uint32_t)number(1), (int32_t)number(2), (int32_t)number(3));
+    ms_remote_start(job);
+    print_line(1, "result ", get_int_result(job));
+}
+
+/* holes: dependencies that finish and that fail, the order of `completed`, a large result that two others get. */
+PROGRAM static void master_holes(void)
+{
+    ms_job *sum = remote(NOOP, 0);
+    for (int32_t i = 1; i <= 100; i++) {
+        sum = new_sum(sum, remote(NOOP, i));
+        ms_remote_start(sum);
+    }
+    print_line(1, "sum ", get_int_result(sum));
+    ms_job *big = remote(BIG, 100000), *jobs[5];
+    for (int i = 0; i < 2; i++) {
+        uint8_t *arguments;
+        jobs[i] = ms_remote_new(TAKE, 0, &arguments);
+        ms_remote_hole(jobs[i], 0, big);
+        ms_remote_start(jobs[i]);
+    }
+    ms_job_release(big);
+    jobs[2] = new_sum(remote(NOOP, 1), remote(FAIL, 0));
+    jobs[3] = new_sum(remote(NOOP, 1), remote(number(1) == 1 ? SPIN : FAIL, 1));
+    ms_remote_start(jobs[2]);
+    ms_remote_start(jobs[3]);
+    ms_job_cancel(jobs[3]);
+    jobs[4] = ms_jobs_reduce(ADD, (ms_vector){0});
+    uint8_t seen[5] = {0};
+    int64_t sums[2] = {0, 0};
+    int32_t failed = 0, index;
+    while ((index = ms_jobs_next((ms_vector){jobs, 5, 0}, seen)) >= 0)
+        failed += ms_job_state(jobs[index]) == MS_FAILED ? 1 << index : 0;
+    for (int i = 0; i < 2; i++)
+        memcpy(&sums[i], ms_job_get(jobs[i]).at, 8);
+    print_line(1, sums[0] == sums[1] && sums[0] > 0 ? "alike " : "not alike ", failed);
+    ms_vector error = ms_job_error(jobs[2]), nothing = ms_job_error(jobs[4]), *text = ms_print_begin();
+    ms_text_string(text, error);
+    ms_text_char(text, '|');
+    ms_text_string(text, nothing);
+    ms_text_char(text, '\n');
+    ms_print_end(1);
+    ms_free(error.data, error.capacity);
+    ms_free(nothing.data, nothing.capacity);
+    get_int_result(jobs[2]);
+}
+
 PROGRAM static void master(void)
 {
     static const struct {
@@ -389,7 +573,8 @@ PROGRAM static void master(void)
         void (*block)(void);
     } blocks[] = {{"one", master_one},       {"many", master_many},       {"trips", master_trips}, {"bytes", master_bytes},
                   {"cancel", master_cancel}, {"story", master_story},     {"any", master_any},     {"nothing", master_nothing},
-                  {"hold", master_hold},     {"poison", master_poison}};
+                  {"hold", master_hold},     {"poison", master_poison},
+                  {"two", master_two},       {"holes", master_holes}};
     ms_vector word;
     if (!ms_arg(0, &word))
         ms_fail(text_of("what?"));
@@ -413,11 +598,16 @@ __attribute__((constructor)) static void begin(void)
     program_add_place(run_spin, 9, 1, "spin");
     program_add_place(run_hog, 10, 1, "hog");
     program_add_place(deep, 11, 1, "deep");
+    program_add_place(run_outer, 12, 5, "outer");
+    program_add_place(run_fib, 13, 5, "fib");
+    program_add_place(run_row, 14, 5, "row");
 #ifdef MS_TEST_MASTER
     program_description.master = master;
     program_add_place(master_story, 20, 5, "tell_story");
     program_add_place(master_one, 21, 12, "one");
     program_add_place(master, 30, 3, "master");
     program_add_place(master_nothing, 22, 1, "nothing");
+    program_add_place(master_two, 23, 1, "two");
+    program_add_place(master_holes, 24, 1, "holes");
 #endif
 }

@@ -369,7 +369,7 @@ static void cancels_at_any_moment(void *argument)
 {
     ms_task *task = argument;
     pthread_t thread;
-    uint32_t counts[5] = {0};
+    uint32_t counts[MS_TASK_EXITED + 1] = {0};
     atomic_store(&stop_cancelling, false);
     CHECK_INT(pthread_create(&thread, NULL, cancel_always, task), 0);
     for (uint32_t run = 0; run < 200 || (counts[MS_TASK_CANCELLED] == 0 && !IS_TSAN); run++) {
