@@ -145,7 +145,7 @@ def _warn_always(body: Body, tree: syntax.Infix, left: typed.Expression, right: 
     """A value compared with a literal beyond the limits of its type, a variable compared with itself, and anything with
     the constant `nan`."""
     if any(isinstance(part, typed.FloatLiteral) and math.isnan(part.value) for part in (left, right)):
-        body.report(errors.always(tree.span, tree.operator == "!=", "nothing equals nan: is_nan(x) asks for it"))
+        body.report(errors.always(tree.span, tree.operator == "!=", "nan equals nothing and has no order: is_nan(x)"))
         return
     if isinstance(left, typed.VariableRef) and isinstance(right, typed.VariableRef):
         if left.variable is right.variable and left.type not in FLOATS and is_ordered(left.type):
