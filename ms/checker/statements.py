@@ -7,6 +7,7 @@ an error was reported for, in a tree that nobody above the checker will see.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
@@ -185,7 +186,36 @@ def appending(body: Body, tree: syntax.Appending) -> list[typed.Statement]:
         appended = _appended(body, part, target, target.type)
         if appended is not None:
             result.append(typed.Append(target, appended[0], appended[1], span))
-    return result
+    return result if len(result) < 2 else _reached_once(body, target, result)
+
+
+def _reached_once(body: Body, target: typed.Expression, appends: list[typed.Append]) -> list[typed.Statement]:
+    """`v[f()] :: 1 :: 2` calls f once: what is computed to find the place gets a variable of its own."""
+    declared: list[typed.Statement] = []
+
+    def found(part: typed.Expression) -> typed.Expression:
+        if isinstance(part, typed.IntLiteral | typed.StringLiteral | typed.BoolLiteral):
+            return part
+        variable = typed.Variable("index", part.type, VariableKind.LOCAL, body.variable_count, part.span)
+        body.variable_count += 1
+        declared.append(typed.Declare(variable, part, part.span))
+        return typed.VariableRef(variable, part.type, part.span)
+
+    def place(part: typed.Expression) -> typed.Expression:
+        match part:
+            case typed.Field():
+                return replace(part, base=place(part.base))
+            case typed.Index():
+                return replace(part, base=place(part.base), index=found(part.index))
+            case typed.MapEntry():
+                return replace(part, base=place(part.base), key=found(part.key))
+            case _:
+                return part
+
+    once = place(target)
+    if not declared:
+        return [*appends]
+    return [typed.Block((*declared, *(replace(append, target=once) for append in appends)), target.span)]
 
 
 def _appended(
