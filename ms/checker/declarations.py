@@ -203,7 +203,11 @@ def _extern_head(body: Body, declaration: syntax.ExternDeclaration) -> typed.Fun
         body.report(errors.no_c_type(declaration.result.span, "return", result))
         result = None
     types: list[Type] = []
+    seen: dict[str, Span] = {}
     for parameter in declaration.parameters:
+        text, span = parameter.name.text, parameter.name.span
+        if seen.setdefault(text, span) is not span:
+            body.report(errors.duplicate_part(span, "parameter", text, seen[text]))
         type = resolve(body, parameter.type, "a parameter")
         if type is None:
             continue
