@@ -180,13 +180,13 @@ def appending(body: Body, tree: syntax.Appending) -> list[typed.Statement]:
         for part in tree.values:
             expressions.expression(body, part)
         return []
-    result: list[typed.Statement] = []
+    result: list[typed.Append] = []
     for part in tree.values:
         span = tree.target.span.to(part.span)
         appended = _appended(body, part, target, target.type)
         if appended is not None:
             result.append(typed.Append(target, appended[0], appended[1], span))
-    return result if len(result) < 2 else _reached_once(body, target, result)
+    return [*result] if len(result) < 2 else _reached_once(body, target, result)
 
 
 def _reached_once(body: Body, target: typed.Expression, appends: list[typed.Append]) -> list[typed.Statement]:
