@@ -24,6 +24,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 CODE_SIZES = {"nbody": "5000000", "spectral_norm": "3000", "matmul": "1000", "sieve": "50000000"}
+MAP_SIZES: dict[str, list[tuple[int, list[str]]]] = {
+    "map_ints": [(20_000_000, ["1000"]), (20_000_000, ["100000"]), (10_000_000, ["1000000"])],
+    "map_words": [(20, ["1000000", "1000"]), (20, ["1000000", "50000"]), (20, ["500000", "1000000"])],
+}
 SHORT_SIZES = {"nbody": "200000", "spectral_norm": "500", "matmul": "200", "sieve": "2000000"}
 
 
@@ -40,6 +44,12 @@ class Bench:
         """Compiles `source`; the path without -master or -slave."""
         out = self.work / (source.stem + "".join(options).replace("-", "_"))
         subprocess.run([sys.executable, "-m", "ms", source, "-o", out, *options], cwd=ROOT, check=True)
+        return out
+
+    def cxx(self, source: Path, *options: str) -> Path:
+        """Compiles C++ with g++ -O3."""
+        out = self.work / (source.stem + "-c++" + "".join(options))
+        subprocess.run(["g++", "-O3", *options, "-o", out, source], check=True)
         return out
 
     def cc(self, source: Path) -> Path | None:
@@ -102,6 +112,36 @@ def bench_code(bench: Bench) -> None:
         found[name] = {"ms": a, "unchecked": b, "gcc": c, "ratio": a / c, "unchecked_ratio": b / c}
         print(f"{name:16}{a:9.3f}{spread(ours):>8}{b:11.3f}{c:10.3f}{spread(theirs):>8}{a / c:8.2f}{b / c:11.2f}")
     bench.results["code"] = found
+
+
+def bench_maps(bench: Bench) -> None:
+    """Maps against std::unordered_map and against a plain open-addressing map, which keeps no order."""
+    if shutil.which("g++") is None:
+        print("\nmaps: skipped, there is no g++")
+        return
+    print("\nmaps: seconds of one run\n")
+    print(f"{'program':28}{'M/s':>9}{'':>8}{'unordered_map':>15}{'open':>9}{'ratio':>8}{'ratio':>8}")
+    found: dict[str, dict[str, float]] = {}
+    for name, sizes in MAP_SIZES.items():
+        program = bench.msc(HERE / "code" / f"{name}.ms")
+        standard = bench.cxx(HERE / "code" / f"{name}.cpp")
+        flat = bench.cxx(HERE / "code" / f"{name}.cpp", "-DFLAT")
+        for rounds, different in sizes:
+            words = [str(rounds // 20 if bench.short else rounds), *different]
+            commands: list[list[str | Path]] = [
+                [f"{program}-master", "--local", "--", *words],
+                [standard, *words],
+                [flat, *words],
+            ]
+            results = [output_of(command) for command in commands]
+            if results[0] != results[1] or results[0] != results[2]:
+                raise SystemExit(f"{name}: the results differ: {results}")
+            ours, theirs, open_ones = alternate(bench.rounds, *(lambda c=c: timed(c) for c in commands))
+            a, b, c = (statistics.median(v) for v in (ours, theirs, open_ones))
+            key = f"{name} {' '.join(different)}"
+            found[key] = {"ms": a, "unordered_map": b, "open": c}
+            print(f"{key:28}{a:9.3f}{spread(ours):>8}{b:15.3f}{c:9.3f}{a / b:8.2f}{a / c:8.2f}")
+    bench.results["maps"] = found
 
 
 FUNCTIONS = """
@@ -300,6 +340,7 @@ def bench_memory(bench: Bench) -> None:
 
 PARTS = {
     "code": bench_code,
+    "maps": bench_maps,
     "compile": bench_compile,
     "jobs": bench_jobs,
     "start": bench_start,

@@ -154,14 +154,15 @@ def cannot_append(span: Span, value: Type, target: VectorType, declared: Span | 
 
 def append_to_no_vector(span: Span, target: Type, declared: Span | None) -> Diagnostic:
     message = f"cannot append to {target}: only vectors and strings grow"
-    return _report("E0203", message, span, f"this is {a_type(target)}", _at(declared))
+    help = ("m[k] = x puts a pair in",) if isinstance(target, MapType) else ()
+    return _report("E0203", message, span, f"this is {a_type(target)}", _at(declared), help)
 
 
 def condition_not_bool(span: Span, found: Type) -> Diagnostic:
     help: tuple[str, ...] = ()
     if found in NUMBERS or found is CHAR:
         help = ("compare it with something: x != 0",)
-    elif isinstance(found, VectorType):
+    elif isinstance(found, VectorType | MapType):
         help = ("size(x) > 0 asks whether there are any elements",)
     elif found is JOB_STATE:
         help = (STATES,)
@@ -210,6 +211,8 @@ def no_struct(span: Span, found: Type, field: str, is_function: bool) -> Diagnos
         help = ("get(j) waits for a job and gives its result",)
     elif isinstance(found, VectorType) and isinstance(found.element, StructType):
         help = ("v[i] is an element of a vector",)
+    elif isinstance(found, MapType):
+        help = ("m[k] is the value of a key",)
     return _report("E0209", f"`->` wants a struct, found {found}", span, f"this is {a_type(found)}", help=help)
 
 

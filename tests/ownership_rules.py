@@ -102,6 +102,8 @@ def path_of(place: Expression) -> Path:
 
 
 def _words(e: Expression) -> str:
+    if isinstance(e, Borrow | Copy | Move):
+        return _words(e.place)
     if isinstance(e, VariableRef):
         return f"{e.variable.name}#{e.variable.number}"
     return str(getattr(e, "value", id(e)))
@@ -446,7 +448,7 @@ class _Walk:
         """A target's parts, then its value, which must leave alone what keys are borrowed; what the value lies in."""
         self._keys = set()
         self._place(target)
-        keys, self._events = self._keys, set()
+        keys, self._events = set(self._keys), set()
         borrowed = self.value(value, use)
         self._check_events(keys, value)
         return borrowed

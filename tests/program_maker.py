@@ -20,6 +20,9 @@ vector<int> more(vector<int> v, int n) { v :: n; return v; }
 vector<int> mixed(vector<int> a, vector<int> b) { if (size(a) > size(b)) return a; b :: size(a); return b; }
 vector<string> list(string s) { return split(s); }
 string pick(vector<string> v, string s) { return size(v) == 0 ? s : v[0]; }
+int note(map<string, int>& m, string k) { m[k]++; return size(m); }
+map<int, vector<string>> filed(map<int, vector<string>> m, string s) { m[size(s)] :: s; return m; }
+int total(map<string, int> m) { int sum; for (string k, int n in m) sum += n; return sum; }
 struct item make(string s) { return item{text: s, v: [1]}; }
 struct item changed(struct item it, struct point p) { it->spot = p; return it; }
 double place(struct point p, double d) { return p->x + d; }
@@ -27,7 +30,10 @@ double shift(struct point& p) { p->x = 1.0; return p->x; }
 """
 
 TYPES = ("int", "string", "vector<int>", "vector<string>", "vector<vector<int>>", "struct item", "struct point",
-         "vector<struct point>", "vector<struct item>")  # fmt: skip
+         "vector<struct point>", "vector<struct item>", "map<string, int>", "map<string, struct item>",
+         "map<int, vector<string>>", "map<int, struct point>")  # fmt: skip
+MAPS = {"int": "map<string, int>", "struct item": "map<string, struct item>",
+        "vector<string>": "map<int, vector<string>>", "struct point": "map<int, struct point>"}  # fmt: skip
 
 
 class _Maker:
@@ -58,7 +64,22 @@ class _Maker:
             found += [f"{v}[{self._random.choice(['0', *self._variables('int')])}]" for v in self._variables(whole)]
         if type == "int":
             found += [f"{item}->v[0]" for item in items]
+        return found + self._entries(type)
+
+    def _entries(self, type: str) -> list[str]:
+        """Values of maps of this type, or parts of them."""
+        found = [f"{m}[{self._key(MAPS[type])}]" for m in self._variables(MAPS.get(type, ""))]
+        part = {"string": "text", "vector<int>": "v"}.get(type)
+        if part is not None:
+            found += [f"{m}[{self._key('string')}]->{part}" for m in self._variables("map<string, struct item>")]
         return found
+
+    def _key(self, map: str) -> str:
+        if map.startswith("map<int"):
+            return self._random.choice(["0", *self._variables("int")])
+        strings = self._variables("string")
+        choices = ['"a"', *strings, *(f"{s} + {s}" for s in strings), *(f"trim({s})" for s in strings)]
+        return self._random.choice(choices)
 
     def expression(self, type: str, depth: int = 2) -> str:
         places = self._places(type)
@@ -68,6 +89,8 @@ class _Maker:
             "int": "1", "string": '"a"', "vector<int>": "[1, 2]", "vector<string>": '["a", "b"]',
             "vector<vector<int>>": "[[1], [2]]", "struct item": "item{n: 1}", "struct point": "point{x: 1.0}",
             "vector<struct point>": "[point{y: 1.0}]", "vector<struct item>": "[item{n: 2}]",
+            "map<string, int>": '{"a": 1}', "map<string, struct item>": '{"a": item{n: 1}}',
+            "map<int, vector<string>>": '{0: ["a"]}', "map<int, struct point>": "{0: point{x: 1.0}}",
         }  # fmt: skip
         if depth <= 0:
             return literals[type]
@@ -88,7 +111,8 @@ class _Maker:
                     f"({self.expression('int', depth)} + {self.expression('int', depth)})",
                     f"size({self.expression('vector<string>', depth)})",
                 ]
-                return [*call, *pop, *looks]
+                note = self._with_reference("map<string, int>", "note({0}, {1})", "string", depth)
+                return [*call, *pop, *note, *looks, *self._map_looks(depth)]
             case "string":
                 call = self._with_reference("struct item", "name({0}, {1})", "string", depth)
                 return [
@@ -111,6 +135,8 @@ class _Maker:
             case "vector<string>":
                 return [
                     f"list({self.expression('string', depth)})",
+                    f"keys({self.expression('map<string, struct item>', depth)})",
+                    f"lookup({self.expression('map<int, vector<string>>', depth)}, 0, {self.expression(type, depth)})",
                     f"reverse({self.expression(type, depth)})",
                     f"[{self.expression('string', depth)}, {self.expression('string', depth)}]",
                 ]
@@ -132,17 +158,39 @@ class _Maker:
                     f"changed({self.expression(type, depth)}, {self.expression('struct point', depth)})",
                     f"item{{v: {self.expression('vector<int>', depth)}, text: {self.expression('string', depth)}}}",
                 ]
-            case _:
+            case "struct point":
                 return [f"make({self.expression('string', depth)})->spot"]
+            case _:
+                return self._map_makers(type, depth)
+
+    def _map_looks(self, depth: int) -> list[str]:
+        """Ints that are found in maps."""
+        return [
+            f"total({self.expression('map<string, int>', depth)})",
+            f"size({self.expression('map<int, vector<string>>', depth)})",
+            f"lookup({self.expression('map<string, int>', depth)}, {self.expression('string', depth)}, 0)",
+        ]
+
+    def _map_makers(self, type: str, depth: int) -> list[str]:
+        key, value = type.removeprefix("map<").removesuffix(">").split(", ")
+        first, second = self.expression(value, depth), self.expression(value, depth)
+        if key == "int":
+            made = [f"{{0: {first}, {self.expression('int', depth)}: {second}}}"]
+        else:
+            made = [f"{{{self.expression(key, depth)}: {first}}}"]
+        if type == "map<int, vector<string>>":
+            made.append(f"filed({self.expression(type, depth)}, {self.expression('string', depth)})")
+        return made
 
     def _with_reference(self, type: str, call: str, argument: str, depth: int) -> list[str]:
         """A call that changes a variable: nothing else in it may reach that variable."""
-        variables = self._variables(type)
-        if not variables:
+        places = [(variable, variable) for variable in self._variables(type)]
+        places += [(m, f"{m}[{self._key(MAPS[type])}]") for m in self._variables(MAPS.get(type, ""))]
+        if not places:
             return []
-        variable = self._random.choice(variables)
+        variable, place = self._random.choice(places)
         self._avoided.add(variable)
-        text = call.format(variable, self.expression(argument, depth))
+        text = call.format(place, self.expression(argument, depth))
         self._avoided.discard(variable)
         return [text]
 
@@ -217,9 +265,9 @@ class _Maker:
         return f"if ({self.condition()}) {self.block(depth)}{otherwise}"
 
     def _loop(self, depth: int) -> str:
-        kind = self._random.randrange(5)
-        self._count += 1
-        name = f"x{self._count}"
+        kind = self._random.randrange(7)
+        self._count += 2
+        name, other = f"x{self._count - 1}", f"x{self._count}"
         jumps = self._jumps
         self._jumps = ["break", "continue"]
         if kind == 0:
@@ -232,6 +280,11 @@ class _Maker:
             step = self._random.choice([f"{name} = sort({name})", f"{name} :: 1"])
             text = f"for (vector<int> {name} = {value}; {self.condition()}; {step}) {self.block(depth)}"
             self._scopes.pop()
+        elif kind == 3:
+            whole = self._random.choice(list(MAPS.values()))
+            key, value = whole.removeprefix("map<").removesuffix(">").split(", ")
+            block = self.block(depth, (name, key), (other, value))
+            text = f"for ({key} {name}, {value} {other} in {self.expression(whole)}) {block}"
         else:
             element, whole = self._random.choice(
                 [
@@ -240,6 +293,7 @@ class _Maker:
                     ("vector<int>", "vector<vector<int>>"),
                     ("struct point", "vector<struct point>"),
                     ("struct item", "vector<struct item>"),
+                    ("string", "map<string, struct item>"),
                 ]
             )
             text = f"for ({element} {name} in {self.expression(whole)}) {self.block(depth, (name, element))}"

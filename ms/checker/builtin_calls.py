@@ -36,6 +36,13 @@ _NEEDS_ORDER = frozenset({"sort", "min_of", "max_of"})
 _WORDS = frozenset({INT, LONG, BOOL, CHAR}) | {STRING}
 
 
+_MAP_HELP = {
+    "find": ("has(m, k) tells whether a key is there",),
+    "contains": ("has(m, k) tells whether a key is there",),
+    "insert": ("m[k] = x puts a pair in",),
+}
+
+
 @dataclass(slots=True)
 class Bindings:
     """What the pattern words of the row mean here. `element` is "T", `vector` is "V", `map` is "M", `number` the first
@@ -292,6 +299,8 @@ def _fit_vector(body: Body, given: typed.Expression, bindings: Bindings) -> type
     type = given.type
     if not isinstance(type, VectorType):
         help = ("get(j) waits for a job and gives its result",) if isinstance(type, JobType) else ()
+        if isinstance(type, MapType):
+            help = _MAP_HELP.get(row.name, ("keys(m) and values(m) are vectors",))
         body.report(errors.builtin_not_applicable(given.span, row.name, type, _WANTED["V"], *help))
         return None
     bindings.vector, bindings.element = type, type.element
