@@ -12,7 +12,9 @@ import subprocess
 import sys
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -201,3 +203,206 @@ def test_grep(tmp_path: Path) -> None:
     assert output == "a:1: one\na:3: one two\n"
     assert "missing" in errors
     assert usage("grep.ms", cwd=tmp_path) == "usage: grep TEXT FILE ...\n"
+
+
+# kmeans.ms
+
+
+def random_doubles(seed: int) -> Iterator[float]:
+    """xoshiro256** behind splitmix64, as the reference says."""
+    mask = 2**64 - 1
+    state = []
+    for _ in range(4):
+        seed = (seed + 0x9E3779B97F4A7C15) & mask
+        mixed = ((seed ^ seed >> 30) * 0xBF58476D1CE4E5B9) & mask
+        mixed = ((mixed ^ mixed >> 27) * 0x94D049BB133111EB) & mask
+        state.append(mixed ^ mixed >> 31)
+    while True:
+        fives = state[1] * 5 & mask
+        result = (fives << 7 | fives >> 57) * 9 & mask
+        shifted = state[1] << 17 & mask
+        state[2] ^= state[0]
+        state[3] ^= state[1]
+        state[1] ^= state[2]
+        state[0] ^= state[3]
+        state[2] ^= shifted
+        state[3] = (state[3] << 45 | state[3] >> 19) & mask
+        yield (result >> 11) / 2**53
+
+
+Row: TypeAlias = tuple[float, ...]
+
+
+def square_distance(a: Row, b: Row) -> float:
+    total = 0.0
+    for x, y in zip(a, b):
+        total += (x - y) * (x - y)
+    return total
+
+
+def nearest(centres: list[Row], row: Row) -> int:
+    return min(range(len(centres)), key=lambda i: square_distance(centres[i], row))
+
+
+def chosen(mark: float, weights: list[float]) -> tuple[int, float]:
+    """Where the running sum exceeds the mark, and what is left of the mark there."""
+    for index, weight in enumerate(weights):
+        if mark < weight:
+            return index, mark
+        mark -= weight
+    raise AssertionError("rounding has led beyond the end: choose other data")
+
+
+def first_centres(files: list[list[Row]], k: int, seed: int) -> list[Row]:
+    """k-means++: a row is chosen with the probability of its square distance from the centres chosen before."""
+    chance = random_doubles(seed)
+    centres: list[Row] = []
+    for _ in range(k):
+        weights = [[min((square_distance(c, row) for c in centres), default=1.0) for row in rows] for rows in files]
+        mark = next(chance) * sum(sum(each) for each in weights)
+        file, mark = chosen(mark, [sum(each) for each in weights])
+        row, mark = chosen(mark, weights[file])
+        centres.append(files[file][row])
+    return centres
+
+
+def grouped(files: list[list[Row]], k: int, seed: int) -> list[str]:
+    """What kmeans.ms prints of these rows."""
+    rows = [row for part in files for row in part]
+    centres = first_centres(files, k, seed)
+    rounds = 0
+    while True:
+        rounds += 1
+        groups: list[list[Row]] = [[] for _ in range(k)]
+        for row in rows:
+            groups[nearest(centres, row)].append(row)
+        moved = [tuple(sum(column) / len(group) for column in zip(*group)) for group in groups]
+        if moved == centres:
+            break
+        centres = moved
+    lines = [
+        f"{len(group):8} rows around" + "".join(f" {x:10.3f}" for x in centre)
+        for group, centre in zip(groups, centres)
+    ]  # fmt: skip
+    spread = sum(square_distance(centres[nearest(centres, row)], row) for row in rows)
+    return [*lines, f"the spread is {spread:.3f} after {rounds} rounds"]
+
+
+def blobs(count: int) -> list[Row]:
+    """Points around three places, in quarters, so that sums are exact in any order."""
+    places = [(0, 0, 5), (12, 3, 5), (4, 11, -2)]
+    return [
+        tuple(x + (i * 7919 * (axis + 3) % 17 - 8) / 4 for axis, x in enumerate(places[i * i % 7 % 3]))
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def written(path: Path, rows: list[Row]) -> None:
+    path.write_text("# made for a test\n\n" + "".join(",".join(map(str, row)) + "\r\n" for row in rows))
+
+
+@pytest.mark.parametrize(("k", "seed"), [(1, 1), (3, 1), (3, 2), (5, 77), (2, -1)])
+def test_kmeans(k: int, seed: int, tmp_path: Path) -> None:
+    rows = blobs(90)
+    files = [rows[:40], [], rows[40:41], rows[41:]]
+    names = [f"{i}.csv" for i in range(len(files))]
+    for name, part in zip(names, files):
+        written(tmp_path / name, part)
+    output, errors, _ = ran("kmeans.ms", str(k), str(seed), *names, cwd=tmp_path)
+    assert errors == ""
+    assert output.splitlines() == grouped(files, k, seed)
+
+
+@pytest.mark.parametrize(
+    ("text", "k", "message"),
+    [
+        ("1,2\n3,x\n", 1, 'bad.csv:2: "x" is not a number'),
+        ("1,2\n\n3,4,5\n", 1, "bad.csv:3: 3 columns instead of 2"),
+        ("1,\n", 1, "bad.csv:1: a column is empty"),
+        ("1,2\n3,4\n", 3, "3 groups cannot be made of 2 rows"),
+        ("1,2\n1,2\n", 2, "2 groups cannot be made of 1 different rows"),
+        ("1,2\n", 0, "the number of groups must be 1 or more, not 0"),
+    ],
+)
+def test_kmeans_of_bad_data(text: str, k: int, message: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text(text)
+    for slaves in (2, 0):
+        done = start("kmeans.ms", slaves, (str(k), "1", "bad.csv"), tmp_path)
+        assert done.returncode == 1
+        assert message in done.stderr.decode()
+
+
+def test_kmeans_usage(tmp_path: Path) -> None:
+    assert usage("kmeans.ms", "3", "1", cwd=tmp_path) == "usage: kmeans GROUPS SEED FILE ...\n"
+
+
+# build.ms
+
+C_FILES = {
+    "main.c": '#include <stdio.h>\n#include "square.h"\nint main(void) { printf("%d\\n", square(12)); return 0; }\n',
+    "square.c": '#include "square.h"\nint square(int x) { return x * x; }\n',
+    "square.h": "int square(int x);\n",
+    "README": "not a C file\n",
+}
+
+
+class CProgram:
+    """A directory with C files, and what building it says."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        (directory / "source").mkdir()
+        for name, text in C_FILES.items():
+            self.write(name, text)
+
+    def write(self, name: str, text: str) -> None:
+        (self.directory / "source" / name).write_text(text)
+
+    def build(self, slaves: int, status: int = 0) -> tuple[list[str], str]:
+        done = start("build.ms", slaves, ("source", "program"), self.directory)
+        assert done.returncode == status, done.stderr.decode()
+        return done.stdout.decode().splitlines(), done.stderr.decode()
+
+    def says(self) -> str:
+        return subprocess.run([self.directory / "program"], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("slaves", [2, 0])
+def test_build(slaves: int, tmp_path: Path) -> None:
+    program = CProgram(tmp_path)
+    everything = ["compiled main.c", "compiled square.c", "linked program"]
+    assert program.build(slaves) == (everything, "")
+    assert program.says() == "144\n"
+    assert program.build(slaves) == (["program is up to date"], "")
+    program.write("square.c", '#include "square.h"\nint square(int x) { return x * x + 1; }\n')
+    assert program.build(slaves) == (["compiled square.c", "linked program"], "")
+    assert program.says() == "145\n"
+    program.write("square.h", "int square(int y);\n")
+    assert program.build(slaves) == (everything, "")
+    (tmp_path / "program").unlink()
+    assert program.build(slaves) == (["linked program"], "")
+
+
+@pytest.mark.parametrize("slaves", [2, 0])
+def test_build_what_does_not_compile(slaves: int, tmp_path: Path) -> None:
+    program = CProgram(tmp_path)
+    program.write("square.c", "int square(int x) { return y; }\n")
+    program.write("third.c", '#include "nowhere.h"\n')
+    output, errors = program.build(slaves, status=1)
+    assert output == ["compiled main.c", "not compiled: square.c"]
+    assert "nowhere.h" in errors
+    assert "source/square.c:1:28" in errors
+    assert errors.splitlines()[-1] == "build: 2 of 3 files do not compile"
+    program.write("third.c", "")
+    program.write("square.c", C_FILES["square.c"])
+    assert program.build(slaves)[0] == ["compiled square.c", "compiled third.c", "linked program"]
+    program.write("square.c", "")
+    output, errors = program.build(slaves, status=1)
+    assert output == ["compiled square.c"]
+    assert "square" in errors
+
+
+def test_build_usage(tmp_path: Path) -> None:
+    assert usage("build.ms", "one", cwd=tmp_path) == "usage: build DIRECTORY PROGRAM\n"
+    (tmp_path / "empty").mkdir()
+    assert usage("build.ms", "empty", "program", cwd=tmp_path) == "build: there are no C files in empty\n"
