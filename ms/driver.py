@@ -97,6 +97,9 @@ def analyse(sources: Files, options: Options, diagnostics: Diagnostics) -> tuple
     program = check(sources, options, diagnostics)
     fingerprint = typed_text.fingerprint(program, toolchain.linked_sources(options.links))
     owned = ownership.own(program, diagnostics, options.warn_copies)
+    functions = (*program.functions, program.master)
+    order = {file: index for index, file in enumerate(dict.fromkeys(each.ref.span.file for each in functions))}
+    diagnostics.items.sort(key=lambda item: (order.get(item.span.file, -1), item.span.start))
     return owned, fingerprint
 
 

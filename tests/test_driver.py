@@ -303,6 +303,16 @@ def test_jobs_are_numbered_imports_first(three_files: Path) -> None:
     assert [(each.ref.name, each.ref.ordinal) for each in program.functions] == [("b", 1), ("a", 2), ("p", 3), ("q", 4)]
 
 
+def test_notes_stand_among_the_warnings(three_files: Path) -> None:
+    copying = "vector<int> v = [1]; vector<int> w = v; w :: 1; print(v, w);"
+    (three_files / "a.ms").write_text(f"void f() {{ {copying} int unused; }}\n")
+    (three_files / "prog.ms").write_text(f'import "a.ms";\nmaster {{ int unused; f(); {copying} }}\n')
+    diagnostics = Diagnostics()
+    driver.check_only(driver.read_source("prog.ms"), Options(warn_copies=True), diagnostics)
+    found = [(item.code, item.span.file.name) for item in diagnostics.items]
+    assert found == [("N0601", "a.ms"), ("W0101", "a.ms"), ("W0101", "prog.ms"), ("N0601", "prog.ms")]
+
+
 # C functions
 
 
@@ -392,3 +402,15 @@ def test_what_does_not_link_is_no_bug_of_ours(programs_cache: Path, c_files: Pat
     assert complaint("needs.c").startswith("what --link names does not link:\n")
     assert complaint("fast.c", "second.c").startswith("what --link names does not link")
     assert "--dynamic" in complaint("fast.c", "-lno_such_library")
+
+
+def test_missing_symbols_of_our_own_are_our_bug(
+    programs_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise toolchain.UndefinedSymbols(["ms_gone"], "undefined reference to `ms_gone'")
+
+    monkeypatch.setattr(toolchain, "link", fail)
+    with pytest.raises(InternalError, match="ms_gone"):
+        build(HELLO)
+    assert list(programs_cache.iterdir()) == []

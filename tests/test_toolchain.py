@@ -14,7 +14,7 @@ import pytest
 
 from ms import toolchain
 from ms.diagnostics import InternalError
-from ms.toolchain import CacheEntry, LinkOptions, ToolchainError
+from ms.toolchain import CacheEntry, LinkOptions, ToolchainError, UndefinedSymbols
 
 FILES = {
     "include/ms.h": "int shared(void);\nint both(void);\n",
@@ -243,11 +243,24 @@ def test_mistake_in_our_own_c_is_our_bug(runtime: Path, cache: Path) -> None:
     assert list((cache / "runtime").iterdir()) == []
 
 
-def test_missing_symbol_is_our_bug(runtime: Path, cache: Path, tmp_path: Path) -> None:
+def test_missing_symbols_are_named(runtime: Path, cache: Path, tmp_path: Path) -> None:
     compiler = toolchain.find_compiler()
     archives = toolchain.runtime_archives(compiler, toolchain.runtime_sources())
-    with pytest.raises(InternalError, match=r"(?s)p-master does not link.*program"):
+    with pytest.raises(UndefinedSymbols, match="program") as caught:
         toolchain.link(compiler, [], archives.master, tmp_path / "p-master", LinkOptions())
+    assert caught.value.names == ("program",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/usr/bin/ld: a.o: in function `f':\na.c:(.text+0x9): undefined reference to `gone'\ncollect2: error",
+        "ld.lld: error: undefined symbol: gone\n>>> referenced by a.c\nld.lld: error: undefined symbol: gone",
+        "error: undefined symbol: gone\n    note: referenced by a.o",
+    ],
+)
+def test_what_linkers_say_about_missing_symbols(text: str) -> None:
+    assert toolchain._undefined(text) == ["gone"]
 
 
 def test_sources_of_the_real_runtime_are_found() -> None:
