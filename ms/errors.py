@@ -116,6 +116,12 @@ def wrong_type(span: Span, expected: Type, found: Type, at: Span | None, where: 
     )
 
 
+def map_for_struct(span: Span, struct: StructType) -> Diagnostic:
+    """`{…}` where a struct is wanted, as in C."""
+    help = (f"a struct is written with its name: {struct.name}{{field: value}}",)
+    return _report("E0201", f"expected {struct}, found a map", span, "", help=help)
+
+
 def loop_variable(span: Span, wanted: Type, found: Type, sequence: Span) -> Diagnostic:
     """The variable of a `for … in` cannot take what it is to go over."""
     message = f"expected {wanted} for the loop variable, found {found}"

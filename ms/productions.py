@@ -249,7 +249,8 @@ class Productions:
         if first.value is not None:
             self.diagnostics.add(errors.syntax_error(first.value.span, "a first value", "`in`"))
         elif len(declarators) > 1:
-            self.diagnostics.add(errors.syntax_error(declarators[1].name.span, "another name", "`in`"))
+            help = "each variable has its type: for (string key, int value in m)"
+            self.diagnostics.add(errors.syntax_error(declarators[1].name.span, "a second name", "`in`", help))
         return first.name
 
     def for_statement(self, c: list[Any]) -> syntax.ForStatement | syntax.ForInStatement:

@@ -454,6 +454,10 @@ class Recovery:
         token = self._parse.tokens[index]
         symbols = self._symbols(2)
         is_type = symbols[-1] in ("type", "CONVERSION", "SCALAR")
+        if self._symbols(4)[:2] == ["FOR", "LPAR"] and token.text == ":":
+            return ("a loop over elements has `in`: for (int x in v)",)
+        if self._symbols(3) == ["FOR", "LPAR", "NAME"] and token.text == "in":
+            return ("the variable of a loop has a type: for (int i in 0..n)",)
         if self._list() == "declarations":
             return self._hints_at_top(token, symbols)
         if token.text == "=" and symbols[-1] != "NAME":

@@ -10,7 +10,7 @@ from ms.checker import expressions
 from ms.checker.context import Body
 from ms.checker.conversions import Wanted, coerce
 from ms.checker.types import is_key
-from ms.types import STRING, MapType, Type, VectorType, common_type
+from ms.types import STRING, MapType, StructType, Type, VectorType, common_type
 
 
 def entry_of(
@@ -37,6 +37,9 @@ def as_target(place: typed.Expression) -> typed.Expression:
 
 def map_of(body: Body, tree: syntax.MapOf, hint: Type | None) -> typed.Expression | None:
     wanted = hint if isinstance(hint, MapType) else None
+    if isinstance(hint, StructType):
+        body.report(errors.map_for_struct(tree.span, hint))
+        return None
     if not tree.pairs:
         if wanted is None:
             help = "declare the variable with its type: map<string, int> m"
