@@ -36,6 +36,10 @@ class NotComputable(Exception):
         self.why = why
 
 
+class KnownWrong(Exception):
+    """The expression is wrong, and that is reported."""
+
+
 def constant_of(checker: Checker, symbol: ConstantSymbol) -> typed.Constant | None:
     """The constant behind a symbol, computed now when nobody needed it before. None: it is wrong, and that is
     reported."""
@@ -68,6 +72,8 @@ def _computed(checker: Checker, symbol: ConstantSymbol) -> typed.Constant | None
         literal = reduced(value)
     except NotComputable as reason:
         body.report(errors.not_computable(reason.span, reason.why))
+        return None
+    except KnownWrong:
         return None
     return typed.Constant(name.text, type, literal, name.span)
 
@@ -392,6 +398,8 @@ def _builtin(call: typed.BuiltinCall) -> typed.Expression:
     is_known = symbol in _ONE_REAL or symbol in _TWO_REALS or symbol in ("abs", "min", "max", "is_nan", "popcount")
     if not is_known or type is VOID:
         raise NotComputable(span, f"`{call.builtin.name}` is called when the program runs")
+    if len(call.arguments) < len(call.builtin.parameters):
+        raise KnownWrong
     values = [_scalar(argument).value for argument in call.arguments]
     if symbol == "is_nan":
         return typed.BoolLiteral(math.isnan(values[0]), BOOL, span)

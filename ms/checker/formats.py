@@ -56,6 +56,8 @@ def _template(body: Body, tree: syntax.Expression) -> typed.StringLiteral | None
     except constants.NotComputable as reason:
         body.report(errors.bad_template(reason.span, f"it must be known at compile time, but {reason.why}"))
         return None
+    except constants.KnownWrong:
+        return None
     value = literal.value if isinstance(literal, typed.StringLiteral) else b""
     return typed.StringLiteral(value, STRING, tree.span)
 

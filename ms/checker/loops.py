@@ -5,6 +5,8 @@ Invariant: what is looped over is checked before the loop variable is known, so 
 
 from __future__ import annotations
 
+from functools import partial
+
 from ms import errors, syntax, typed
 from ms.checker import expressions, jobs, statements
 from ms.checker.context import Around, Body
@@ -122,7 +124,17 @@ def _for_each(body: Body, tree: syntax.ForInStatement) -> typed.Statement:
 
 def _sequence(body: Body, tree: syntax.ForInStatement, type: Type | None) -> typed.Expression | None:
     hint = None if type is None or isinstance(tree.sequence, syntax.MapOf) else VectorType(type)
+    # Where the variable's type does not suit all of the sequence, each element may still convert to it by itself.
+    for suggested in (hint, None):
+        found = body.attempt(partial(_elements_of, body, tree.sequence, suggested))
+        if found is not None:
+            return found[0]
     return expressions.value(body, tree.sequence, hint)
+
+
+def _elements_of(body: Body, tree: syntax.Expression, hint: Type | None) -> tuple[typed.Expression] | None:
+    sequence = expressions.value(body, tree, hint)
+    return None if sequence is None else (sequence,)
 
 
 def _element(body: Body, span: Span, type: Type) -> Type | None:

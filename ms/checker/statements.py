@@ -380,6 +380,8 @@ def _case_value(
     except constants.NotComputable as reason:
         body.report(errors.case_not_constant(reason.span, reason.why))
         return None
+    except constants.KnownWrong:
+        return None
     match literal:
         case typed.IntLiteral(value=number):
             shown = f"'{chr(number)}'" if literal.type is CHAR and 32 <= number < 127 else str(number)
