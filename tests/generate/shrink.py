@@ -1,0 +1,128 @@
+"""Makes a program that shows a fault smaller, as long as it still shows one.
+
+Works on the tree, so that every try is a program that says what it does by its twin; whether it still type-checks is
+found out by the compiler, which `still_bad` asks. Always holds: the answer is bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+from generate.tree import SCALARS, Block, Expression, If, Literal, Node, Program, StructOf
+from ms.types import BOOL, FLOATS, STRING, JobType, StructType, Type, VectorType
+
+Path = tuple[tuple[str, int], ...]
+
+
+def children(node: Node) -> Iterator[tuple[str, int, Node]]:
+    """The field, the place in it (-1: the field itself) and the node."""
+    for field in fields(node):
+        value = getattr(node, field.name)
+        if isinstance(value, Node):
+            yield field.name, -1, value
+        elif isinstance(value, tuple):
+            for index, part in enumerate(value):
+                if isinstance(part, Node):
+                    yield field.name, index, part
+                elif isinstance(part, tuple) and len(part) == 2 and isinstance(part[1], Node):
+                    yield field.name, index, part[1]
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for _, _, part in children(node):
+        yield from nodes(part)
+
+
+def _paths(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    yield path, node
+    for name, index, part in children(node):
+        yield from _paths(part, (*path, (name, index)))
+
+
+def _with(node: Any, path: Path, new: Node | None) -> Any:
+    """The tree with another node at a place; with none there, when it is one of several."""
+    name, index = path[0]
+    value = getattr(node, name)
+    if index < 0:
+        return replace(node, **{name: new if len(path) == 1 else _with(value, path[1:], new)})
+    part = value[index]
+    inner = part[1] if isinstance(part, tuple) else part
+    made = new if len(path) == 1 else _with(inner, path[1:], new)
+    put = () if made is None else ((part[0], made),) if isinstance(part, tuple) else (made,)
+    return replace(node, **{name: (*value[:index], *put, *value[index + 1 :])})
+
+
+def simplest(type: Type) -> Expression | None:
+    if type in SCALARS:
+        return Literal(type, 0.0 if type in FLOATS else False if type is BOOL else 0)
+    if type == STRING:
+        return Literal(STRING, b"")
+    match type:
+        case VectorType():
+            return None if isinstance(type.element, JobType) else Literal(type, ())
+        case StructType():
+            return StructOf(type, ())
+        case _:
+            return None
+
+
+def _simpler(node: Node) -> Iterator[Node]:
+    """What may stand in a node's place."""
+    if isinstance(node, Expression):
+        least = simplest(node.type)
+        is_simple = isinstance(node, Literal) and isinstance(least, Literal) and node.value == least.value
+        if least is not None and not is_simple:
+            yield least
+        for part in nodes(node):
+            if part is not node and isinstance(part, Expression) and part.type == node.type:
+                yield part
+    elif isinstance(node, If):
+        yield node.then
+        if node.otherwise is not None:
+            yield node.otherwise
+    elif isinstance(node, Block):
+        return
+    elif hasattr(node, "body") and not hasattr(node, "parameters"):
+        yield node.body
+
+
+_LISTS = ("statements", "functions", "constants", "structs", "cases")
+
+
+def _without(program: Program, size: int) -> Iterator[Program]:
+    """The program without `size` neighbours in a list, from the last list on."""
+    for path, node in reversed(list(_paths(program))):
+        for name in _LISTS:
+            items = getattr(node, name, None)
+            if not isinstance(items, tuple):
+                continue
+            for start in range(len(items) - size, -1, -1):
+                fewer = replace(node, **{name: items[:start] + items[start + size :]})
+                yield fewer if not path else _with(program, path, fewer)  # type: ignore[misc]
+
+
+def _smaller(program: Program) -> Iterator[Program]:
+    for size in (16, 8, 4, 2, 1):
+        yield from _without(program, size)
+    for path, node in _paths(program):
+        for other in _simpler(node):
+            if path:
+                yield _with(program, path, other)
+
+
+def shrink(program: Program, still_bad: Callable[[Program], bool], tries: int = 600) -> Program:
+    """`tries`: how often `still_bad` is asked at most."""
+    is_better = True
+    while is_better and tries > 0:
+        is_better = False
+        for candidate in _smaller(program):
+            tries -= 1
+            if tries <= 0:
+                break
+            if still_bad(candidate):
+                program, is_better = candidate, True
+                break
+    return program
