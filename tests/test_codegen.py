@@ -173,7 +173,7 @@ def test_frames_are_kept_and_no_call_is_a_tail_call() -> None:
 
 def test_unchecked_leaves_the_checks_out() -> None:
     text = "master { vector<int> v = [1]; int n = size(args()); print(v[n], 5 / n, int(0.5 * n)); }"
-    for name in ("ms_fail_index", "ms_fail_division", "ms_fail_convert"):
+    for name in ("ms_fail_int_index", "ms_fail_division", "ms_fail_convert"):
         assert name in generated(text)
         assert name not in generated(text, unchecked=True)
 
@@ -301,3 +301,40 @@ def test_columns_beyond_what_llvm_takes() -> None:
     line = 'master { string s = "' + "a" * 70_000 + '"; print(1 / size(s)); }'
     assert re.search(r"!DILocation\(line: 1, column: 65535,", generated(line))
     optimised(line)
+
+
+def chain(count: int, lines: int) -> str:
+    """Functions of about `lines` lines of LLVM, each called by the one before."""
+    body = " ".join(["x = x * 3 + v[x & 7];"] * (lines // 12))
+    functions = [
+        f"int f{n}(vector<int> v, int x) {{ {body} return {f'f{n + 1}(v, x)' if n + 1 < count else 'x'}; }}"
+        for n in range(count)
+    ]
+    return "\n".join([*functions, "master { print(f0(fill(8, 1), size(args()))); }"])
+
+
+def test_functions_called_once_are_inlined_while_their_caller_stays_small() -> None:
+    assert "@f" not in optimised(chain(3, 100))
+
+
+def test_a_chain_of_functions_does_not_become_one() -> None:
+    sizes = [part.count("\n") for part in optimised(chain(40, 100)).split("\ndefine ")[1:]]
+    assert len(sizes) > 5
+    assert max(sizes) < 2000
+
+
+def test_a_loop_over_a_vectors_own_indices_has_one_version_without_checks() -> None:
+    for head in ("int i in 0..size(v)", "int i = 0; i < size(v); i++", "long i in 0..size(v)"):
+        text = f"job int f(vector<int> v) {{ int s; for ({head}) s += v[i]; return s; }} master {{ print(f([1])); }}"
+        assert function(generated(text), "f").count("add i32") == 1
+        assert "ms_fail" not in function(generated(text), "f")
+    heads = ("int i in 0..size(v) + 1", "int i = 0; i <= size(v); i++", "int i in k..size(v)", "int i in 0..size(w)")
+    for head in heads:
+        text = f"job int f(vector<int> v, vector<int> w, int k) {{ int s; for ({head}) s += v[i]; return s; }}"
+        assert "ms_fail_int_index" in function(generated(text + "master { print(f([1], [2], 3)); }"), "f")
+
+
+def test_only_calls_have_places_but_for_debuggers() -> None:
+    text = "int f(int a, int b) { return a + b; } master { print(f(1, 2)); }"
+    assert "!dbg" not in function(generated(text), "f").split("\n", 1)[1]
+    assert re.search("add i32 .*!dbg", function(generated(text, debug=True), "f"))

@@ -200,6 +200,7 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         # Failing
         _function("void ms_fail v", _FAILS),
         _function("void ms_fail_index l l", _FAILS),
+        _function("void ms_fail_int_index i i", _FAILS),
         _function("void ms_fail_division", _FAILS),
         _function("void ms_fail_convert d p", _FAILS),
         _function("void ms_fail_convert_float f p", _FAILS),

@@ -71,10 +71,7 @@ def _eprint(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
 
 
 def _str(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
-    text = f.temporary(STRING)
-    f.zero(STRING, text)
-    f.unit.glue.text(f.w, e.arguments[0].type, operands[0], text)
-    return memory.load_vector(f.w, text)
+    return f.unit.glue.text_of(f.w, e.arguments[0].type, operands[0])
 
 
 def _format(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:

@@ -144,6 +144,7 @@ def call(
         listed = [f"ptr {result}", *listed]
     if tail is not None:
         symbol, listed = tail_symbol(function), [f"ptr {tail}", *listed]
+    w.calls.append(symbol)
     text = f"call fastcc {target.result} {symbol}({', '.join(listed)}) {attributes}"
     if target.result == "void":
         w.emit(text)

@@ -3,25 +3,27 @@
 Knows LLVM's grammar and nothing of M/s; what a type or an expression becomes is left to the rooms above. Text,
 because LLVM parses it fast and it can say everything that LLVM can.
 Invariants: registers are `%t1`, `%t2`, …, blocks `b1`, `b2`, …, each written once; every block ends in exactly one
-terminator; allocas stand at the head of the entry block; what is emitted behind a terminator goes to a block of its
-own that nothing reaches.
+terminator; allocas and what is reckoned from them stand at the head of the entry block; what is emitted behind a
+terminator goes to a block of its own that nothing reaches.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from ms.codegen.abi import RUNTIME
 
 FUNCTION_ATTRIBUTES = 'nounwind "frame-pointer"="all" "disable-tail-calls"="true" "probe-stack"="inline-asm"'
-PLAIN, NOINLINE, NOMERGE, NOMERGE_NOINLINE, SMALL = "#0", "#1", "#2", "#3", "#4"
+PLAIN, NOINLINE, NOMERGE, NOMERGE_NOINLINE, SMALL, COLD = "#0", "#1", "#2", "#3", "#4", "#5"
 _ATTRIBUTE_GROUPS = (
     f"attributes {PLAIN} = {{ {FUNCTION_ATTRIBUTES} }}",
     f"attributes {NOINLINE} = {{ noinline {FUNCTION_ATTRIBUTES} }}",
     f"attributes {NOMERGE} = {{ nomerge }}",
     f"attributes {NOMERGE_NOINLINE} = {{ nomerge noinline }}",
+    f"attributes {COLD} = {{ cold noinline minsize optsize {FUNCTION_ATTRIBUTES} }}",
     f"attributes {SMALL} = {{ noinline minsize optsize {FUNCTION_ATTRIBUTES} }}",
 )
 
@@ -47,10 +49,11 @@ class Module:
 
     def __init__(self, triple: str, data_layout: str) -> None:
         self.triple = triple
+        self.places_everywhere = False  # behind every instruction, for debuggers
         self.head = [f'target datalayout = "{data_layout}"', f'target triple = "{triple}"']
         self.types: list[str] = []
         self.globals: list[str] = []
-        self.functions: list[str] = []
+        self.functions: list[Definition] = []
         self._declared: set[str] = set()
         self._declarations: list[str] = []
         self._constants: dict[str, str] = {}
@@ -130,7 +133,7 @@ class Module:
             self.head,
             self.types,
             self.globals,
-            self.functions,
+            [definition.text() for definition in self.functions],
             self._declarations,
             list(_ATTRIBUTE_GROUPS),
             self._named,
@@ -139,21 +142,58 @@ class Module:
         return "\n".join("\n".join(part) for part in parts) + "\n"
 
 
-class Writer:
-    """The instructions of one function. `location` is put behind each of them."""
+@dataclass(slots=True)
+class Definition:
+    """A function of the module. `head` is what stands between `define` and the attributes; the section is named because
+    LLVM would put what it finds cold into another one."""
 
-    def __init__(self, module: Module) -> None:
+    head: str
+    attributes: str
+    scope: str
+    lines: list[str]
+    calls: list[str]
+    is_inlined: bool = True
+
+    @property
+    def symbol(self) -> str:
+        return "@" + self.head.split(" @", 1)[1].split("(", 1)[0]
+
+    @property
+    def size(self) -> int:
+        return len(self.lines)
+
+    def text(self) -> str:
+        attributes = NOINLINE if self.attributes == PLAIN and not self.is_inlined else self.attributes
+        debug = f" !dbg {self.scope}" if self.scope else ""
+        return "\n".join([f'define {self.head} {attributes} section ".text"{debug} {{', *self.lines])
+
+
+class Writer:
+    """The instructions of one function. `location` gives what is put behind those that need a place: the calls, whose
+    return addresses failures are told with, or all of them, for debuggers."""
+
+    def __init__(self, module: Module, is_helper: bool = False) -> None:
         self.module = module
-        self.location = ""
+        self.is_helper = is_helper
+        self.location: Callable[[], str] = str
+        self.calls: list[str] = []  # the symbols of the program's functions that it calls, once for each call
         self.block = "entry"
         self.ended = False
         self._lines: list[str] = []
-        self._allocas: list[str] = []
+        self._head: list[str] = []
+        self._frame: set[str] = set()
+        self._fixed: dict[str, str] = {}
+        self._in_block: dict[str, str] = {}
+        self._words: dict[tuple[str, str], str] = {}
+        self._everywhere = module.places_everywhere
         self._count = 0
 
     def emit(self, instruction: str) -> None:
-        self.here()
-        self._lines.append(f"  {instruction}{self.location}")
+        if self.ended:
+            self.label(self.new_label())
+        if self._everywhere or " call " in instruction or instruction.startswith("call "):
+            instruction += self.location()
+        self._lines.append("  " + instruction)
 
     def value(self, instruction: str) -> str:
         """Emits an instruction and gives the register that holds its result."""
@@ -166,8 +206,37 @@ class Writer:
         """Memory of the function's frame."""
         self._count += 1
         register = f"%t{self._count}"
-        self._allocas.append(f"  {register} = alloca {type}")
+        self._head.append(f"  {register} = alloca {type}")
+        self._frame.add(register)
         return register
+
+    def address(self, base: str, instruction: str) -> str:
+        """The result of an instruction that reckons an address from `base`. From memory of the frame it is made once,
+        at the head of the function."""
+        if base not in self._frame:
+            return self.value(instruction)
+        known = self._fixed.get(instruction)
+        if known is None:
+            self._count += 1
+            known = self._fixed[instruction] = f"%t{self._count}"
+            self._head.append(f"  {known} = {instruction}")
+        return known
+
+    def reused(self, instruction: str) -> str:
+        """Like `value`, for an instruction that gives the same whenever it is executed: once in each block."""
+        self.here()
+        known = self._in_block.get(instruction)
+        if known is None:
+            known = self._in_block[instruction] = self.value(instruction)
+        return known
+
+    def joined(self, low: str, high: str) -> str | None:
+        """The register that `low` and `high` were taken out of, if any."""
+        return self._words.get((low, high))
+
+    def join(self, low: str, high: str, word: str) -> None:
+        """`low` and `high` were taken out of `word`."""
+        self._words[low, high] = word
 
     # Blocks
 
@@ -186,6 +255,7 @@ class Writer:
         if not self.ended:
             self.branch(label)
         self._lines.append(f"{label}:")
+        self._in_block.clear()
         self.block = label
         self.ended = False
 
@@ -233,15 +303,13 @@ class Writer:
         self._lines.append("")
         yield index
         self.emit(f"{step} = add nsw i64 {index}, 1")
-        self._lines[hole] = f"  {index} = phi i64 [ {first}, %{before} ], [ {step}, %{self.block} ]{self.location}"
+        self._lines[hole] = f"  {index} = phi i64 [ {first}, %{before} ], [ {step}, %{self.block} ]"
         self.branch_if(self.value(f"icmp slt i64 {step}, {count}"), loop, after)
         self.label(after)
 
     def finish(self, head: str, attributes: str = PLAIN, scope: str = "") -> None:
-        """Ends the function and gives it to the module. `head` is what stands between `define` and the attributes. The
-        section is named because LLVM would put what it finds cold into another one."""
+        """Ends the function and gives it to the module."""
         if not self.ended:
             self.unreachable()
-        debug = f" !dbg {scope}" if scope else ""
-        first = f'define {head} {attributes} section ".text"{debug} {{'
-        self.module.functions.append("\n".join([first, "entry:", *self._allocas, *self._lines, "}"]))
+        lines = ["entry:", *self._head, *self._lines, "}"]
+        self.module.functions.append(Definition(head, attributes, scope, lines, self.calls))

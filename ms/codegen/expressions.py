@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from ms.builtins import Mode
-from ms.codegen import arithmetic, builtins, calls, constants, entries, maps, memory, remote, vectors
+from ms.codegen import arithmetic, builtins, calls, changes, constants, entries, maps, memory, remote, vectors
 from ms.codegen.frame import Frame
 from ms.codegen.layout import register_type
 from ms.codegen.memory import EMPTY, Operand, Vector, View, register, view
@@ -77,7 +77,7 @@ def look(f: Frame, e: Expression) -> Operand:
             f.at(e.span)
             return _loaded(f, e.type, f.slots[variable])
         case Scoped(inner, temporaries):
-            _begin_scope(f, temporaries)
+            _begin_scope(f, inner, temporaries)
             result = look(f, inner)
             end_scope(f, temporaries)
             return result
@@ -143,7 +143,7 @@ def _make(f: Frame, e: Expression, into: str | None) -> Operand:
         case Copy():
             return _copy(f, e, into)
         case Scoped(inner, temporaries):
-            _begin_scope(f, temporaries)
+            _begin_scope(f, inner, temporaries)
             result = _make(f, inner, into)
             end_scope(f, temporaries)
             return result
@@ -180,9 +180,30 @@ def _scalar(e: Expression) -> str:
     return text
 
 
-def _begin_scope(f: Frame, temporaries: tuple[Variable, ...]) -> None:
+def _begin_scope(f: Frame, e: Expression, temporaries: tuple[Variable, ...]) -> None:
+    """A temporary that may not be reached is zero until it is."""
+    always = set(_always_held(e))
     for variable in temporaries:
-        f.zero(variable.type, f.slot(variable))
+        slot = f.slot(variable)
+        if variable not in always:
+            f.zero(variable.type, slot)
+
+
+def _always_held(e: Expression) -> Iterator[Variable]:
+    """The temporaries that are given a value whenever the expression is evaluated."""
+    pending: list[object] = [e]
+    while pending:
+        node = pending.pop()
+        match node:
+            case Conditional(condition):
+                pending.append(condition)
+            case Logical(_, left):
+                pending.append(left)
+            case Held(inner, variable):
+                yield variable
+                pending.append(inner)
+            case _:
+                pending.extend(changes.children(node))
 
 
 def end_scope(f: Frame, temporaries: tuple[Variable, ...]) -> None:

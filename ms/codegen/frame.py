@@ -3,7 +3,7 @@ behind it.
 
 Also the checks that a program pays for: indices, division, conversion. What statements and expressions become stands
 in the rooms that use this one.
-Invariants: every instruction has a place in the source; a variable that owns is either a slot that may be written, or
+Invariants: every call has a place in the source; a variable that owns is either a slot that may be written, or
 a view that nobody writes through.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from ms.codegen import layout, memory
 from ms.codegen.constants import Constants
@@ -88,7 +89,7 @@ class Frame:
 
     def at(self, span: Span) -> None:
         """What is emitted from here on belongs to the place at which the span starts."""
-        self.w.location = self.unit.debug.location(self.scope, span)
+        self.w.location = partial(self.unit.debug.location, self.scope, span)
 
     def new_slot(self, variable: Variable) -> str:
         slot = self.slots[variable] = self.temporary(variable.type)
@@ -150,17 +151,17 @@ class Frame:
             return
         w = self.w
         if type is INT:
-            outside = w.value(f"icmp uge i32 {index}, {count}")
-        else:
-            outside = w.value(f"icmp uge i64 {index}, {memory.wide(w, count)}")
-        with self.failing(outside):
-            memory.call(w, "ms_fail_index", [self.to_long(index, type), memory.wide(w, count)])
+            with self.failing(w.value(f"icmp uge i32 {index}, {count}")):
+                memory.call(w, "ms_fail_int_index", [index, count])
+            return
+        with self.failing(w.value(f"icmp uge i64 {index}, {memory.wide(w, count)}")):
+            memory.call(w, "ms_fail_index", [index, memory.wide(w, count)])
 
     def to_long(self, index: str, type: Type) -> str:
         """An index (int or long) as an i64."""
         if type is not INT or memory.is_constant(index):
             return index
-        return self.w.value(f"sext i32 {index} to i64")
+        return self.w.reused(f"sext i32 {index} to i64")
 
     def element(self, type: VectorType, vector: View, index: str, index_type: Type) -> str:
         """The address of an element, checked."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-from ms.codegen import calls, changes, memory, recursion, statements
+from ms.codegen import calls, changes, inlining, memory, recursion, statements
 from ms.codegen.constants import Constants
 from ms.codegen.debug import DebugInfo
 from ms.codegen.emitter import Module, Writer, quoted
@@ -31,6 +31,7 @@ class Role(Enum):
 
 
 def make_unit(program: Program, module: Module, *, unchecked: bool, debug: bool, optimized: bool) -> Unit:
+    module.places_everywhere = debug
     shapes = Layout(program.structs)
     glue = Glue(module, shapes)
     info = DebugInfo(module, program.file, full=debug, optimized=optimized)
@@ -49,6 +50,7 @@ def program_text(unit: Unit, program: Program, role: Role, fingerprint: bytes) -
     if role is Role.MASTER:
         function(unit, program.master)
     _description(unit, program, role, fingerprint)
+    inlining.limit(module.functions)
     module.types = unit.shapes.definitions()
     return module.text()
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ms.codegen import entries, layout, memory
-from ms.codegen.emitter import NOINLINE, PLAIN, SMALL, Module, Writer
+from ms.codegen.abi import Kind
+from ms.codegen.emitter import COLD, NOINLINE, NOMERGE, PLAIN, SMALL, Module, Writer
 from ms.codegen.layout import Layout
 from ms.codegen.memory import Operand, Vector, View, register, vector, view
 from ms.types import (
@@ -23,6 +24,7 @@ from ms.types import (
     INT,
     JOB_STATE,
     LONG,
+    STRING,
     JobType,
     MapType,
     Scalar,
@@ -62,7 +64,7 @@ class Glue:
             yield name, None
             return
         self._made.add(name)
-        writer = Writer(self.module)
+        writer = Writer(self.module, is_helper=True)
         yield name, writer
         writer.finish(f"{FASTCC} {result} {name}({parameters})", attributes)
 
@@ -84,23 +86,32 @@ class Glue:
                 data, count, capacity = vector(value)
                 if capacity == "0":
                     return
-                with w.when(w.value(f"icmp ne i32 {capacity}, 0")):
+                with self._unless_nothing(w, f"icmp ne i32 {capacity}, 0"):
                     if self.shapes.owns(element):
                         drop = self._drop_elements(type)
                         w.emit(f"call fastcc void {drop}(ptr {data}, i32 {count}, i32 {capacity})")
                     else:
                         self.free(w, element, data, capacity)
             case MapType():
-                with w.when(w.value(f"icmp ne ptr {register(value)}, null")):
+                with self._unless_nothing(w, f"icmp ne ptr {register(value)}, null"):
                     w.emit(f"call fastcc void {self._drop_map(type)}(ptr {register(value)})")
             case JobType():
-                with w.when(w.value(f"icmp ne ptr {register(value)}, null")):
-                    memory.call(w, "ms_job_release", [value])
+                memory.call(w, "ms_job_release", [value])
             case _:
                 self.drop(w, type, register(value))
 
+    @contextmanager
+    def _unless_nothing(self, w: Writer, condition: str) -> Iterator[None]:
+        """What is dropped may be nothing. Helpers ask first; the program's functions, of which there are many, leave
+        it to what they call."""
+        if w.is_helper:
+            with w.when(w.value(condition)):
+                yield
+        else:
+            yield
+
     def free(self, w: Writer, element: Type, data: str, capacity: str) -> None:
-        """Gives a vector's block back, whose elements are gone already. The capacity is not 0."""
+        """Gives a vector's block back, whose elements are gone already."""
         size = memory.times(w, memory.wide(w, capacity), self.shapes.size(element))
         memory.call(w, "ms_free", [data, size])
 
@@ -122,6 +133,8 @@ class Glue:
     def _drop_elements(self, type: VectorType) -> str:
         with self.function("drop", type, "void", "ptr %data, i32 %count, i32 %capacity", NOINLINE) as (name, w):
             if w:
+                with w.when(w.value("icmp eq i32 %capacity, 0")):
+                    w.ret("void")
                 self.drop_range(w, type.element, "%data", "0", memory.wide(w, "%count"))
                 self.free(w, type.element, "%data", "%capacity")
                 w.ret("void")
@@ -140,10 +153,30 @@ class Glue:
     def _drop_map(self, type: MapType) -> str:
         with self.function("drop", type, "void", "ptr %map", NOINLINE) as (name, w):
             if w:
+                with w.when(w.value("icmp eq ptr %map, null")):
+                    w.ret("void")
                 self.drop_entries(w, type, "%map")
                 memory.call(w, "ms_map_free", ["%map", str(self.shapes.entry(type).size)])
                 w.ret("void")
         return name
+
+    # Growing
+
+    def grown(self, w: Writer, type: VectorType, old: Vector) -> Vector:
+        """The same vector with room for one more. `old` is used up."""
+        result = "{ ptr, i32 }"
+        with self.function("grown", type, result, "ptr %data, i32 %count, i32 %capacity", COLD) as (name, body):
+            if body:
+                wanted = body.value(f"add nuw nsw i64 {memory.wide(body, '%count')}, 1")
+                size = str(self.shapes.size(type.element))
+                source = Vector("%data", "%count", "%capacity")
+                new = memory.call_vector(body, "ms_vector_grow", [source, wanted, size])
+                first = body.value(f"insertvalue {result} poison, ptr {new.data}, 0")
+                body.ret(f"{result} {body.value(f'insertvalue {result} {first}, i32 {new.capacity}, 1')}")
+        words = f"ptr {old.data}, i32 {old.length}, i32 {old.capacity}"
+        made = w.value(f"call fastcc {result} {name}({words}) {NOMERGE}")
+        data = w.value(f"extractvalue {result} {made}, 0")
+        return Vector(data, old.length, w.value(f"extractvalue {result} {made}, 1"))
 
     # Copying
 
@@ -320,6 +353,24 @@ class Glue:
                 memory.call(w, function, [text, value])
             case MapType():
                 w.emit(f"call fastcc void {self._text_map(type)}(ptr {text}, ptr {register(value)})")
+
+    def text_of(self, w: Writer, type: Type, value: Operand) -> Vector:
+        """A string of what `print` writes of a value."""
+        if isinstance(type, Scalar):
+            parameter = f"{layout.register_type(type)} %v"
+            with self.function("str", type, Kind.VECTOR.value, parameter, SMALL) as (name, body):
+                if body:
+                    made = self._text_of(body, type, "%v")
+                    body.ret(f"{Kind.VECTOR.value} {memory.packed(body, made)}")
+            argument = f"{layout.register_type(type)} {register(value)}"
+            return memory.unpacked(w, w.value(f"call fastcc {Kind.VECTOR.value} {name}({argument}) {NOMERGE}"))
+        return self._text_of(w, type, value)
+
+    def _text_of(self, w: Writer, type: Type, value: Operand) -> Vector:
+        text = w.alloca(layout.VECTOR)
+        memory.store(w, self.shapes, STRING, memory.EMPTY, text)
+        self.text(w, type, value, text)
+        return memory.load_vector(w, text)
 
     def text_bytes(self, w: Writer, text: str, data: bytes) -> None:
         """Appends these bytes."""

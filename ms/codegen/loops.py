@@ -21,8 +21,10 @@ from ms.codegen.memory import register, view
 from ms.codegen.rounds import Interval, Proof
 from ms.typed import (
     Block,
+    BuiltinCall,
     Compare,
     Convert,
+    Declare,
     Expression,
     For,
     ForCompleted,
@@ -75,6 +77,9 @@ def _twice(f: Frame, proof: Proof | None, fast: Callable[[Proof], None], slow: C
         slow("")
         return
     w = f.w
+    if proof.condition == "true":
+        fast(proof)
+        return
     without, checked, after = w.new_label(), w.new_label(), w.new_label()
     w.branch_if(proof.condition, without, checked, f", !prof {w.module.likely}")
     w.label(without)
@@ -163,12 +168,22 @@ def _prove_for(f: Frame, s: For, counting: Counting) -> Proof | None:
     towards, back = ("add", "sub") if counting.up else ("sub", "add")
     if not counting.includes_bound:
         last = w.value(f"{back} nsw i64 {last}, 1")
-    if type is INT:
+    steps_onto_bound = by == "1" and not counting.includes_bound
+    if type is INT and not (steps_onto_bound and isinstance(counting.bound, BuiltinCall)):
         beyond = w.value(f"{towards} nsw i64 {last}, {by}")
         limit = "sle i64 {}, 2147483647" if counting.up else "sge i64 {}, -2147483648"
         prover.require(w.value(f"icmp {limit.format(beyond)}"))
     low, high = (first, last) if counting.up else (last, first)
-    return rounds.prove(prover, Interval(counting.variable, low, high), indices)
+    size_of = prover.sized(_first_value(s, counting), counting.bound) if steps_onto_bound and counting.up else None
+    return rounds.prove(prover, Interval(counting.variable, low, high, size_of), indices)
+
+
+def _first_value(s: For, counting: Counting) -> Expression:
+    """What the variable starts with, where the loop declares it."""
+    for inner in s.init:
+        if isinstance(inner, Declare) and inner.variable is counting.variable:
+            return inner.value
+    return counting.bound
 
 
 def _for_once(f: Frame, s: For, emit: Emit, back: str) -> None:
@@ -207,7 +222,8 @@ def for_range(f: Frame, s: ForRange, emit: Emit) -> None:
         prover, indices = found
         wide_low, wide_high = f.to_long(low, variable.type), f.to_long(high, variable.type)
         last = w.value(f"add nsw i64 {wide_high}, -1")
-        proof = rounds.prove(prover, Interval(variable, wide_low, last), indices)
+        interval = Interval(variable, wide_low, last, prover.sized(s.low, s.high))
+        proof = rounds.prove(prover, interval, indices)
         _twice(
             f,
             proof,

@@ -70,7 +70,9 @@ def vector(operand: Operand) -> Vector:
 
 
 def offset(w: Writer, address: str, bytes_count: int) -> str:
-    return address if bytes_count == 0 else w.value(f"getelementptr inbounds nuw i8, ptr {address}, i64 {bytes_count}")
+    if bytes_count == 0:
+        return address
+    return w.address(address, f"getelementptr inbounds nuw i8, ptr {address}, i64 {bytes_count}")
 
 
 def element(w: Writer, type: Type, data: str, index: str) -> str:
@@ -79,7 +81,8 @@ def element(w: Writer, type: Type, data: str, index: str) -> str:
 
 
 def field(w: Writer, type: StructType, address: str, index: int) -> str:
-    return w.value(f"getelementptr inbounds nuw {layout.struct_name(type.name)}, ptr {address}, i32 0, i32 {index}")
+    shape = layout.struct_name(type.name)
+    return w.address(address, f"getelementptr inbounds nuw {shape}, ptr {address}, i32 0, i32 {index}")
 
 
 def _load_word(w: Writer, address: str, word: int) -> str:
@@ -199,7 +202,7 @@ def is_constant(value: str) -> bool:
 
 def wide(w: Writer, count: str) -> str:
     """A count (i32, never negative) as an i64."""
-    return count if is_constant(count) else w.value(f"zext nneg i32 {count} to i64")
+    return count if is_constant(count) else w.reused(f"zext nneg i32 {count} to i64")
 
 
 def times(w: Writer, value: str, factor: int) -> str:
@@ -229,6 +232,8 @@ def distance(w: Writer, start: str, end: str) -> str:
 def _pack(w: Writer, value: Operand) -> str:
     """A vector as the two arguments that the ABI makes of it."""
     match value:
+        case Vector(data, count, capacity) if (word := w.joined(count, capacity)) is not None:
+            return f"ptr {data}, i64 {word}"
         case Vector(data, count, capacity) if capacity != "0":
             high = w.value(f"shl nuw i64 {w.value(f'zext i32 {capacity} to i64')}, 32")
             return f"ptr {data}, i64 {w.value(f'or disjoint i64 {wide(w, count)}, {high}')}"
@@ -260,10 +265,24 @@ def call(w: Writer, name: str, arguments: Sequence[Operand] = ()) -> Operand:
     result = w.value(text)
     if function.result is not Kind.VECTOR:
         return result
+    return unpacked(w, result)
+
+
+def packed(w: Writer, value: Vector) -> str:
+    """A vector as functions of the runtime give it."""
+    parts = _pack(w, value).split(", ")
+    first = w.value(f"insertvalue {Kind.VECTOR.value} poison, {parts[0]}, 0")
+    return w.value(f"insertvalue {Kind.VECTOR.value} {first}, {parts[1]}, 1")
+
+
+def unpacked(w: Writer, result: str) -> Vector:
+    """The parts of a vector that a function of the runtime gave."""
     data = w.value(f"extractvalue {Kind.VECTOR.value} {result}, 0")
     word = w.value(f"extractvalue {Kind.VECTOR.value} {result}, 1")
     count = w.value(f"trunc i64 {word} to i32")
-    return Vector(data, count, w.value(f"trunc i64 {w.value(f'lshr i64 {word}, 32')} to i32"))
+    capacity = w.value(f"trunc i64 {w.value(f'lshr i64 {word}, 32')} to i32")
+    w.join(count, capacity, word)
+    return Vector(data, count, capacity)
 
 
 def call_text(w: Writer, name: str, arguments: Sequence[Operand]) -> str:

@@ -54,6 +54,7 @@ class Interval:
     variable: Variable
     low: str
     high: str
+    size_of: Hashable = None  # the vector whose size is one more than `high`, where `low` is known not to be negative
 
 
 @dataclass(slots=True)
@@ -247,9 +248,27 @@ class Prover:
             ends = ["", ""]
             if interval is not None and self.uses_variable(node.index):
                 ends = [interval.low, interval.high]
-            for end in dict.fromkeys(ends):
+            for end in () if interval is not None and self._runs_over(node, interval) else dict.fromkeys(ends):
                 self.require(w.value(f"icmp ult i64 {self.exact(node.index, end)}, {count}"))
         return Proven(inside, partial(self.exact, node.index))
+
+    def _runs_over(self, node: Index, interval: Interval) -> bool:
+        """Whether the loop goes over the very indices of the vector, so that nothing is left to prove."""
+        index = node.index.operand if isinstance(node.index, Convert) else node.index
+        is_variable = isinstance(index, VariableRef) and index.variable is self.variable
+        return is_variable and interval.size_of is not None and interval.size_of == _key(node.base)
+
+    def sized(self, low: Expression, bound: Expression) -> Hashable:
+        """The steady vector whose indices a loop from `low` to below `bound` stays in, if it is seen to."""
+        if isinstance(bound, Convert):
+            bound = bound.operand
+        if isinstance(low, Convert):
+            low = low.operand
+        is_size = isinstance(bound, BuiltinCall) and bound.builtin.symbol == "size" and self._is_leaf(bound)
+        if not is_size or not isinstance(low, IntLiteral) or low.value < 0:
+            return None
+        assert isinstance(bound, BuiltinCall)
+        return _key(bound.arguments[0])
 
 
 def _widened(f: Frame, value: str, e: Expression) -> str:

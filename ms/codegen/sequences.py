@@ -7,6 +7,7 @@ Invariants: an element that leaves its vector is not dropped there; a copy of an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ms.codegen import arithmetic, calls, layout, memory
 from ms.codegen.emitter import Writer
@@ -177,7 +178,7 @@ def _thunk(f: Frame, e: BuiltinCall, element: Type) -> str:
     name = f"@less.{unit.thunks}"
     scope = unit.debug.subprogram("sort", e.span)
     w = Writer(unit.module)
-    w.location = unit.debug.location(scope, e.span)
+    w.location = partial(unit.debug.location, scope, e.span)
     inner = Frame(unit, f.function, scope, w)
     w.ret(f"i1 {_call_less(inner, _less(e), element, '%a', '%b')}")
     w.finish(f"internal zeroext i1 {name}(ptr %a, ptr %b)", scope=scope)

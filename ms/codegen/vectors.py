@@ -48,8 +48,7 @@ def concat(f: Frame, type: VectorType, left: Operand, right: Operand) -> Vector:
         own_end = left_count if isinstance(right, Vector) else end
         glue.own_range(w, type.element, result.data, first, own_end)
     if isinstance(right, Vector):
-        with w.when(w.value(f"icmp ne i32 {right.capacity}, 0")):
-            glue.free(w, type.element, right.data, right.capacity)
+        glue.free(w, type.element, right.data, right.capacity)
     return result
 
 
@@ -69,8 +68,7 @@ def append(f: Frame, type: VectorType, address: str, value: Operand) -> None:
     w.branch_if(w.value(f"icmp ult i32 {count}, {capacity}"), room, grow, f", !prof {w.module.likely}")
     w.label(grow)
     old = Vector(memory.load_data(w, address), count, capacity)
-    wanted = w.value(f"add nuw nsw i64 {memory.wide(w, count)}, 1")
-    grown = memory.call_vector(w, "ms_vector_grow", [old, wanted, element_size(f, type)])
+    grown = f.unit.glue.grown(w, type, old)
     memory.store_word(w, address, 0, grown.data)
     memory.store_word(w, address, 2, grown.capacity)
     w.label(room)

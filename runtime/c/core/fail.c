@@ -171,6 +171,11 @@ void ms_fail_index(int64_t index, int64_t count)
     fail_with(&message);
 }
 
+void ms_fail_int_index(int32_t index, int32_t count)
+{
+    ms_fail_index(index, count);
+}
+
 void ms_fail_slice(int64_t low, int64_t high, int64_t count)
 {
     short_message message = {.size = 0};

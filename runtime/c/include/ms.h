@@ -246,6 +246,7 @@ void ms_print_end(int32_t stream);
 
 _Noreturn void ms_fail(ms_vector message);
 _Noreturn void ms_fail_index(int64_t index, int64_t count); /* "index 5 out of range, the size is 3" */
+_Noreturn void ms_fail_int_index(int32_t index, int32_t count);
 _Noreturn void ms_fail_division(void);                       /* "division by zero" */
 _Noreturn void ms_fail_convert(double value, const char *type); /* "cannot convert 1e+30 to int" */
 _Noreturn void ms_fail_convert_float(float value, const char *type);
