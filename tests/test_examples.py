@@ -64,7 +64,7 @@ def test_nothing_is_warned_of(path: Path) -> None:
         assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
 
 
-# png.ms, by way of raytracer.ms
+# png.ms, by way of raytracer.ms and mandelbrot.ms
 
 
 def decoded_png(data: bytes) -> tuple[int, int, bytes]:
@@ -124,6 +124,16 @@ def test_raytracer_of_one_pixel_and_one_row(tmp_path: Path) -> None:
     assert decoded_png(file)[:2] == (1, 1)
     _, _, [file] = ran("raytracer.ms", "p.png", "300", "1", "1", cwd=tmp_path, made=("p.png",))
     assert decoded_png(file)[:2] == (300, 1)
+
+
+def test_mandelbrot(tmp_path: Path) -> None:
+    output, _, [file] = ran("mandelbrot.ms", "m.png", "90", "60", cwd=tmp_path, made=("m.png",))
+    assert output == "wrote m.png with 90 x 60 points\n"
+    width, height, pixels = decoded_png(file)
+    assert (width, height) == (90, 60)
+    for x, y, stays in ((63, 30, True), (33, 30, True), (80, 5, False), (0, 59, False)):
+        start = 3 * (y * width + x)
+        assert (pixels[start : start + 3] == bytes(3)) == stays, (x, y)
 
 
 def test_raytracer_usage(tmp_path: Path) -> None:

@@ -123,22 +123,26 @@ def test_killing_slaves_changes_nothing(number: int, built: dict[str, Built], sh
 EXAMPLES = {
     "collatz": ("600000",),
     "pi": ("150000000",),
-    "mandelbrot": ("out.ppm", "900", "600"),
+    "mandelbrot": ("out.png", "900", "600"),
+    "raytracer": ("out.png", "600", "400", "3"),
     "wordcount": ("a.txt", "b.txt", "c.txt", "d.txt"),
+    "kmeans": ("4", "1", "a.csv", "b.csv", "c.csv", "d.csv"),
     "grep": ("master", "a.txt", "b.txt", "c.txt", "d.txt"),
 }
 
 
 def _write_texts(directory: Path) -> None:
-    """Some megabytes of words, the same every time."""
+    """Some megabytes of words and of numbers, the same every time."""
     page = (HERE.parent / "docs" / "language.md").read_text()
     for number, name in enumerate("abcd"):
         (directory / f"{name}.txt").write_text(page * (30 + number))
+        rows = (f"{i * i * (7 + number) % 1009},{i * 31 % 887}\n" for i in range(20000))
+        (directory / f"{name}.csv").write_text("".join(rows))
 
 
 def _result(directory: Path, output: bytes) -> tuple[bytes, bytes]:
     """What the program printed, and the file that it wrote."""
-    written = directory / "out.ppm"
+    written = directory / "out.png"
     return output, written.read_bytes() if written.exists() else b""
 
 
