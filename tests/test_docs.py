@@ -3,7 +3,8 @@
 A block that begins with ```ms is a whole program; `ms body` stands in a master block; `ms fails E0205` must not
 compile, for that reason and no other; `ms traps` ends with exit status 1 and its output is what it writes to standard
 error; `ms words a b` gets these words on the command line. A block `file NAME`, of any language, is a file that the
-next program of the page imports or reads. A block ```output behind a program is what it prints.
+next program of the page imports or reads; `stdin` is its standard input. A block ```output behind a program is what it
+prints. Programs with `remote` run twice, serially and on real slaves; `ms local` only serially.
 In a ```console block each line with `$` is run at the top of the checkout; where no output is shown the command must
 only succeed.
 """
@@ -104,14 +105,38 @@ def test_program(block: Block, tmp_path: Path) -> None:
     assert compiled.returncode == 0, compiled.stderr
     words = block.words[1:] if block.words[:1] == ("words",) else ()
     command = [tmp_path / "prog-master", "--local", "--", *words]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    given = dict(block.files).get("stdin", "")
+    expect(block, subprocess.run(command, cwd=tmp_path, input=given, capture_output=True, text=True))
+    if "remote" in text and block.words != ("local",):
+        expect(block, run_on_slaves(tmp_path, words))
+
+
+def expect(block: Block, ran: subprocess.CompletedProcess[str]) -> None:
+    errors = re.sub(r"( failed) on slave \S+", r"\1", ran.stderr)
     if block.words == ("traps",):
-        assert (ran.returncode, ran.stderr) == (1, block.output)
-    else:
-        assert ran.stderr == ""
-        assert ran.returncode == 0
-        if block.output is not None:
-            assert ran.stdout == block.output
+        assert (ran.returncode, errors) == (1, block.output)
+        return
+    assert (ran.returncode, errors) == (0, "")
+    if block.output is not None:
+        assert ran.stdout == block.output
+
+
+def run_on_slaves(directory: Path, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """The program prog of the directory, on two slaves, which have ended when this returns."""
+    slave = [directory / "prog-slave", "unix:socket", "-j", "1", "--quiet"]
+    slaves = [
+        subprocess.Popen(slave, cwd=directory, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)
+    ]
+    master = [directory / "prog-master", "--listen", "unix:socket", "--min-slaves", "2", "--quiet", "--", *words]
+    try:
+        return subprocess.run(master, cwd=directory, capture_output=True, text=True, timeout=60)
+    finally:
+        for each in slaves:
+            try:
+                each.wait(20)
+            except subprocess.TimeoutExpired:
+                each.kill()
+                each.wait()
 
 
 @pytest.mark.parametrize(("block", "command"), COMMANDS, ids=[f"{block}-{i}" for i, (block, _) in enumerate(COMMANDS)])
