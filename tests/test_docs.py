@@ -1,10 +1,11 @@
 """Every block of code in the documents is true: it compiles, and prints what the page says.
 
 A block that begins with ```ms is a whole program; `ms body` stands in a master block; `ms fails E0205` must not
-compile, for that reason and no other; `ms traps` ends with exit status 1 and its output is what it writes to standard
-error; `ms words a b` gets these words on the command line. A block `file NAME`, of any language, is a file that the
-next program of the page imports or reads; `stdin` is its standard input. A block ```output behind a program is what it
-prints. Programs with `remote` run twice, serially and on real slaves; `ms local` only serially.
+compile, for that reason and no other, and its output is the message; `ms traps` ends with exit status 1 and its
+output is what it writes to standard error; `ms words a b` gets these words on the command line. A block `file NAME`,
+of any language, is a file that the next program of the page imports or reads; `stdin` is its standard input. A block
+```output behind a program is what it prints. Programs with `remote` run twice, serially and on real slaves; `ms
+local` only serially.
 In a ```console block each line with `$` is run at the top of the checkout; where no output is shown the command must
 only succeed.
 """
@@ -100,6 +101,8 @@ def test_program(block: Block, tmp_path: Path) -> None:
         checked = msc("check", "--json", "prog.ms", cwd=tmp_path)
         assert checked.returncode == 1
         assert [item["code"] for item in json.loads(checked.stdout)] == list(block.words[1:])
+        if block.output is not None:
+            assert msc("check", "prog.ms", cwd=tmp_path).stderr == block.output
         return
     compiled = msc("prog.ms", "-o", "prog", cwd=tmp_path)
     assert compiled.returncode == 0, compiled.stderr
