@@ -583,6 +583,7 @@ def reference_to_value(span: Span, parameter: str, declared: Span | None) -> Dia
 
 
 def reference_shared(span: Span, name: str, first: Span) -> Diagnostic:
+    """Another argument is a place in the variable that the call may change."""
     return _report(
         "E0502",
         f"this argument reaches `{name}` too, which the same call changes",
@@ -590,6 +591,18 @@ def reference_shared(span: Span, name: str, first: Span) -> Diagnostic:
         "",
         _at(first, "passed to be changed"),
         ("copy one of the two into a variable of its own first",),
+    )
+
+
+def reference_changed(span: Span, name: str, first: Span) -> Diagnostic:
+    """What another argument computes changes the variable that the call may change."""
+    return _report(
+        "E0502",
+        f"this argument changes `{name}`, which the same call changes too",
+        span,
+        "",
+        _at(first, "passed to be changed"),
+        ("compute the argument before the call: auto x = …;",),
     )
 
 

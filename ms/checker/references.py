@@ -46,8 +46,11 @@ def check_exclusive(body: Body, function: typed.FunctionRef, arguments: tuple[ty
             is_seen = function.parameter_kinds[other_index] is typed.VariableKind.REFERENCE and other_index < index
             if other_index == index or is_seen or variable is None:
                 continue
-            if denotes(other, variable) or changes(other, variable):
+            if denotes(other, variable):
                 body.report(errors.reference_shared(other.span, variable.name, argument.span))
+                return
+            if changes(other, variable):
+                body.report(errors.reference_changed(other.span, variable.name, argument.span))
                 return
 
 
@@ -58,7 +61,7 @@ def check_unchanged(body: Body, changed: typed.Expression, others: tuple[typed.E
         return
     for other in others:
         if changes(other, variable):
-            body.report(errors.reference_shared(other.span, variable.name, changed.span))
+            body.report(errors.reference_changed(other.span, variable.name, changed.span))
             return
 
 
