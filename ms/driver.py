@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -127,6 +128,50 @@ def make_program(
     table_path.unlink()
 
 
+def make_parts(parts: codegen.Parts, options: Options, work: Path, named: Mapping[str, SourceFile]) -> None:
+    """The objects of a large program, each with its table of places, on as many processors as there are."""
+    from ms import codegen
+    from ms.codegen import places
+
+    how_to_generate = options.for_codegen()
+
+    def make(part: codegen.Part, stem: str) -> None:
+        code = codegen.emit_object(part.text, how_to_generate)
+        table = places.place_table(code, places.TEXT_START + part.name)
+        text = places.place_module(table, part.name, part.following)
+        (work / f"{stem}.o").write_bytes(code)
+        (work / f"{stem}-places.o").write_bytes(codegen.emit_object(text, how_to_generate))
+
+    jobs = [(part, f"part{part.name}") for part in (*parts.for_master, *parts.shared)]
+    jobs += [(parts.master, "master"), (parts.slave, "slave")]
+    jobs.sort(key=lambda job: -len(job[0].text))
+    # The processes take the numbers of what is left to do out of one pipe, each byte going to one of them.
+    reading, writing = os.pipe()
+    os.write(writing, bytes(range(len(jobs))))
+    os.close(writing)
+
+    def make_some() -> None:
+        while number := os.read(reading, 1):
+            make(*jobs[number[0]])
+
+    try:
+        _in_parallel([make_some] * min(len(jobs), os.cpu_count() or 1), named)
+    finally:
+        os.close(reading)
+
+
+def link_parts(parts: codegen.Parts, role: Role, options: Options, compiler: Compiler, archives: Archives, work: Path,
+               linked: tuple[str, ...] = ()) -> None:
+    from ms.codegen import Role
+
+    own = (*parts.for_master, *parts.shared) if role is Role.MASTER else parts.shared
+    stems = [role.value, *(f"part{part.name}" for part in own)]
+    objects = [work / f"{stem}{end}.o" for stem in stems for end in ("", "-places")]
+    archive = archives.master if role is Role.MASTER else archives.slave
+    how = toolchain.LinkOptions(options.dynamic, not options.debug, options.sanitize, linked)
+    toolchain.link(compiler, objects, archive, work / role.value, how)
+
+
 def emit(source: SourceFile, kind: str, role_name: str, options: Options, diagnostics: Diagnostics) -> str | bytes:
     """What a pass makes: `kind` is "typed", "llvm", "asm" or "obj"."""
 
@@ -170,20 +215,24 @@ def build(source: SourceFile, options: Options, diagnostics: Diagnostics) -> Pro
         return programs
 
     def run(work: Path) -> None:
+        from ms import codegen
         from ms.codegen import Role
 
         program, fingerprint = analyse(sources, options, diagnostics)
         archives = toolchain.runtime_archives(compiler, runtime, options.sanitize)
         linked = toolchain.compile_linked(compiler, options.links, options.sanitize, work)
 
-        def make(role: Role) -> None:
-            make_program(program, fingerprint, role, options, compiler, archives, work, linked)
-
+        how_to_link = options, compiler, archives, work, linked
+        make: Callable[..., None] = partial(make_program, program, fingerprint)
+        if codegen.is_large(program):
+            parts = codegen.generate_parts(program, fingerprint, options.for_codegen())
+            make_parts(parts, options, work, named)
+            make = partial(link_parts, parts)
         try:
-            _in_parallel(lambda: make(Role.SLAVE), lambda: make(Role.MASTER), named)
+            _in_parallel([partial(make, role, *how_to_link) for role in (Role.SLAVE, Role.MASTER)], named)
         except UndefinedSymbols as missing:
             _report_undefined(program, missing, diagnostics)
-        for path in work.glob("linked-*.o"):
+        for path in work.glob("*.o"):
             path.unlink()
         _save_diagnostics(work, diagnostics)
 
@@ -246,10 +295,26 @@ def on_big_stack(work: Callable[[], _T]) -> _T:
     return results[0]
 
 
-def _in_parallel(
-    first: Callable[[], None], second: Callable[[], None], named: Mapping[str, SourceFile]
-) -> None:
-    """Runs both, the first in a process of its own: LLVM lets no two threads of one process work at once."""
+def _in_parallel(works: Sequence[Callable[[], None]], named: Mapping[str, SourceFile]) -> None:
+    """Does all of it, the last here, the others in processes of their own: LLVM lets no two threads of one process work
+    at once. Of several failures the first counts."""
+    begun = [(work, _begin(work)) for work in works[:-1]]
+    failures: list[BaseException] = []
+    for work in [*(work for work, child in begun if child is None), works[-1]]:
+        try:
+            work()
+        except Exception as failure:
+            failures.append(failure)
+    for _, child in begun:
+        if child is not None:
+            ended = _end(*child, named)
+            failures += [ended] if ended is not None else []
+    if failures:
+        raise failures[0]
+
+
+def _begin(work: Callable[[], None]) -> tuple[int, int] | None:
+    """Starts a process that does it: its number, and where it will say how that went. None when there can be none."""
     import pickle
 
     reading, writing = os.pipe()
@@ -258,29 +323,34 @@ def _in_parallel(
     except OSError:
         os.close(reading)
         os.close(writing)
-        first()
-        second()
-        return
+        return None
     if child == 0:
-        os.write(writing, pickle.dumps(_failure_of(first)))
+        os.close(reading)
+        with open(writing, "wb") as pipe:
+            pipe.write(pickle.dumps(_failure_of(work)))
         os._exit(0)
     os.close(writing)
-    try:
-        second()
-    finally:
-        with open(reading, "rb") as pipe:
-            message = pipe.read()
-        _, status = os.waitpid(child, 0)
+    return child, reading
+
+
+def _end(child: int, reading: int, named: Mapping[str, SourceFile]) -> Exception | None:
+    """Waits for such a process; what went wrong there."""
+    import pickle
+
+    with open(reading, "rb") as pipe:
+        message = pipe.read()
+    _, status = os.waitpid(child, 0)
     if not message:
-        raise InternalError(f"the process that makes the slave ended with status {status}")
+        return InternalError(f"a process of the compiler ended with status {status}")
     kind, text, place = pickle.loads(message)
     if kind == "toolchain":
-        raise ToolchainError(text)
+        return ToolchainError(text)
     if kind == "undefined":
         names, _, text = text.partition("\n")
-        raise UndefinedSymbols(names.split(), text)
+        return UndefinedSymbols(names.split(), text)
     if kind:
-        raise InternalError(text, Span(named[place[0]], *place[1:]) if place else None)
+        return InternalError(text, Span(named[place[0]], *place[1:]) if place else None)
+    return None
 
 
 def _failure_of(work: Callable[[], None]) -> tuple[str, str, tuple[str, int, int] | None]:

@@ -167,7 +167,7 @@ def test_places_have_the_names_of_the_program(level: int) -> None:
 
 def test_frames_are_kept_and_no_call_is_a_tail_call() -> None:
     text = optimised("int f(int a) { return g(a) ; } int g(int a) { return f(a + 1); } master { print(f(1)); }")
-    assert "tail call" not in function(text, "master")
+    assert "tail call" not in function(text, "master.ms")
     assert '"disable-tail-calls"="true" "frame-pointer"="all"' in text
 
 

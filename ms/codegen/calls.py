@@ -36,7 +36,7 @@ class Signature:
 
 def symbol(name: str) -> str:
     """The symbol of a function of the program. Its name, unless C or the runtime might mean something by it."""
-    if name in RESERVED_SYMBOLS or name.startswith(("ms_", "_", "llvm")):
+    if name == "master" or name in RESERVED_SYMBOLS or name.startswith(("ms_", "_", "llvm")):
         return f"@{name}.ms"
     return f"@{name}"
 

@@ -55,11 +55,11 @@ class Module:
         self.globals: list[str] = []
         self.functions: list[Definition] = []
         self._declared: set[str] = set()
-        self._declarations: list[str] = []
+        self.declarations: list[str] = []
         self._constants: dict[str, str] = {}
-        self._metadata: list[str] = []
+        self.metadata_nodes: list[str] = []
         self._metadata_numbers: dict[str, str] = {}
-        self._named: list[str] = []
+        self.named: list[str] = []
         self._tbaa: dict[str, str] = {}
         self.unlikely = self.metadata('!{!"branch_weights", i32 1, i32 2000}')
         self.count_range = self.metadata("!{i32 0, i32 -2147483648}")
@@ -69,26 +69,26 @@ class Module:
         """What the branch back says in a loop that is not worth code for several rounds at once."""
         scalar = self.metadata('!{!"llvm.loop.vectorize.enable", i1 false}')
         single = self.metadata('!{!"llvm.loop.unroll.disable"}')
-        number = f"!{len(self._metadata)}"
+        number = f"!{len(self.metadata_nodes)}"
         return f", !llvm.loop {self.distinct_metadata(f'distinct !{{{number}, {scalar}, {single}}}')}"
 
     def runtime(self, name: str) -> None:
         """The runtime's function `name` is called."""
         if name not in self._declared:
             self._declared.add(name)
-            self._declarations.append(RUNTIME[name].declaration())
+            self.declarations.append(RUNTIME[name].declaration())
 
     def extern(self, name: str, result: str, parameters: list[str]) -> None:
         """A C function of the user's, unless the runtime uses the same one."""
         if name not in self._declared:
             self._declared.add(name)
-            self._declarations.append(f"declare {result} @{name}({', '.join(parameters)}) nounwind")
+            self.declarations.append(f"declare {result} @{name}({', '.join(parameters)}) nounwind")
 
     def intrinsic(self, declaration: str) -> None:
         """An LLVM intrinsic, by its whole `declare` line."""
         if declaration not in self._declared:
             self._declared.add(declaration)
-            self._declarations.append(declaration)
+            self.declarations.append(declaration)
 
     def constant(self, definition: str) -> str:
         """The name of a private constant with this type and value ("i32 5, align 4"); equal ones are one."""
@@ -112,12 +112,12 @@ class Module:
         return number
 
     def distinct_metadata(self, text: str) -> str:
-        number = f"!{len(self._metadata)}"
-        self._metadata.append(f"{number} = {text}")
+        number = f"!{len(self.metadata_nodes)}"
+        self.metadata_nodes.append(f"{number} = {text}")
         return number
 
     def named_metadata(self, line: str) -> None:
-        self._named.append(line)
+        self.named.append(line)
 
     def tbaa(self, name: str) -> str:
         """The access tag of a kind of memory."""
@@ -129,17 +129,18 @@ class Module:
         return tag
 
     def text(self) -> str:
-        parts: Iterable[list[str]] = (
-            self.head,
-            self.types,
-            self.globals,
-            [definition.text() for definition in self.functions],
-            self._declarations,
-            list(_ATTRIBUTE_GROUPS),
-            self._named,
-            self._metadata,
-        )
+        functions = [definition.text() for definition in self.functions]
+        return self.text_of([*self.globals, *functions, *self.declarations], self.metadata_nodes)
+
+    def text_of(self, definitions: Iterable[str], metadata: Iterable[str]) -> str:
+        """A module of these definitions and declarations, and of these nodes."""
+        parts = (self.head, self.types, definitions, _ATTRIBUTE_GROUPS, self.named, metadata)
         return "\n".join("\n".join(part) for part in parts) + "\n"
+
+    def global_definitions(self) -> Iterator[tuple[str, str]]:
+        """The symbols of the globals and their definitions."""
+        for line in self.globals:
+            yield line.split(" = ", 1)[0], line
 
 
 @dataclass(slots=True)
@@ -152,6 +153,7 @@ class Definition:
     scope: str
     lines: list[str]
     calls: list[str]
+    is_helper: bool
     is_inlined: bool = True
 
     @property
@@ -162,10 +164,13 @@ class Definition:
     def size(self) -> int:
         return len(self.lines)
 
-    def text(self) -> str:
+    def first_line(self, head: str) -> str:
         attributes = NOINLINE if self.attributes == PLAIN and not self.is_inlined else self.attributes
         debug = f" !dbg {self.scope}" if self.scope else ""
-        return "\n".join([f'define {self.head} {attributes} section ".text"{debug} {{', *self.lines])
+        return f'define {head} {attributes} section ".text"{debug} {{'
+
+    def text(self) -> str:
+        return "\n".join([self.first_line(self.head), *self.lines])
 
 
 class Writer:
@@ -312,4 +317,4 @@ class Writer:
         if not self.ended:
             self.unreachable()
         lines = ["entry:", *self._head, *self._lines, "}"]
-        self.module.functions.append(Definition(head, attributes, scope, lines, self.calls))
+        self.module.functions.append(Definition(head, attributes, scope, lines, self.calls, self.is_helper))

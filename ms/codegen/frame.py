@@ -41,6 +41,7 @@ class Unit:
     functions: dict[str, Function]
     unchecked: bool
     thunks: int = 0
+    entries: set[str] = field(default_factory=set)  # of jobs, those that are made
 
     def function(self, ref: FunctionRef) -> Function:
         try:

@@ -6,7 +6,7 @@ see; a slave's module holds the jobs and what they call, nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 from ms.codegen import calls, changes, inlining, memory, recursion, statements
@@ -16,6 +16,7 @@ from ms.codegen.emitter import Module, Writer, quoted
 from ms.codegen.frame import Frame, Unit
 from ms.codegen.glue import FASTCC, Glue
 from ms.codegen.layout import Layout
+from ms.codegen.parts import Divider, Parts
 from ms.codegen.wire import Wire
 from ms.typed import Call, Function, FunctionValue, Passing, Program, RemoteCall, Variable, VariableKind
 from ms.types import VOID, StructType, Type, VectorType
@@ -49,10 +50,20 @@ def program_text(unit: Unit, program: Program, role: Role, fingerprint: bytes) -
         function(unit, reached)
     if role is Role.MASTER:
         function(unit, program.master)
-    _description(unit, program, role, fingerprint)
+    module.globals.append(_description(unit, program, role, fingerprint))
     inlining.limit(module.functions)
     module.types = unit.shapes.definitions()
     return module.text()
+
+
+def program_parts(unit: Unit, program: Program, fingerprint: bytes) -> Parts:
+    """Both programs."""
+    for each in (*program.functions, program.master):
+        function(unit, each)
+    master, slave = (_description(unit, program, role, fingerprint) for role in (Role.MASTER, Role.SLAVE))
+    inlining.limit(unit.module.functions)
+    unit.module.types = unit.shapes.definitions()
+    return Divider(unit.module, master, slave).divide()
 
 
 def reachable(program: Program, role: Role) -> list[Function]:
@@ -154,22 +165,33 @@ def _vector_parameter(f: Frame, variable: Variable, passing: Passing, type: Type
 # The description of the program
 
 
-def _description(unit: Unit, program: Program, role: Role, fingerprint: bytes) -> None:
+def _entry(unit: Unit, make: Callable[[Function], str], sort: str, job: Function) -> str:
+    """One of a job's entries, which both programs may have."""
+    name = f'@"{sort}.{job.ref.name}"'
+    if name not in unit.entries:
+        unit.entries.add(name)
+        make(job)
+    return name
+
+
+def _description(unit: Unit, program: Program, role: Role, fingerprint: bytes) -> str:
     """`ms_program`; see `ms_program_description` in ms.h."""
     module = unit.module
     jobs = sorted((f for f in program.functions if f.ref.is_job), key=lambda f: f.ref.ordinal)
     started = _started(reachable(program, role))
     rows = []
     for job in jobs:
-        describe = unit.wire.entry_describe(job) if role is Role.MASTER or job.ref.name in started else "null"
+        has_describe = role is Role.MASTER or job.ref.name in started
+        describe = _entry(unit, unit.wire.entry_describe, "describe", job) if has_describe else "null"
         name = module.c_string(job.ref.name)
-        rows.append(f"{{ ptr, ptr, ptr }} {{ ptr {name}, ptr {unit.wire.entry_run(job)}, ptr {describe} }}")
+        run = _entry(unit, unit.wire.entry_run, "run", job)
+        rows.append(f"{{ ptr, ptr, ptr }} {{ ptr {name}, ptr {run}, ptr {describe} }}")
     table = "null"
     if rows:
         table = module.constant(f"[{len(rows)} x {{ ptr, ptr, ptr }}] [{', '.join(rows)}], align 8")
     master = calls.symbol("master") if role is Role.MASTER else "null"
     triple = module.triple
-    module.globals.append(
+    return (
         "@ms_program = constant { i32, i32, ptr, ptr, [32 x i8], ptr, ptr } { "
         f"i32 {ABI_VERSION}, i32 {len(rows)}, ptr {module.c_string(program.name)}, ptr {module.c_string(triple)}, "
         f'[32 x i8] c"{quoted(fingerprint)}", ptr {table}, ptr {master} }}, align 8'

@@ -21,6 +21,7 @@ from ms.diagnostics import InternalError
 
 NO_PLACE = -1
 TEXT_START = "ms_text_start"
+TABLE = "ms_places"
 _ADDED = re.compile(r"(\.(ms|specialized|\d+))+$")
 
 Place: TypeAlias = tuple[int, int, int, int, int]
@@ -48,13 +49,13 @@ class PlaceTable:
         return result
 
 
-def place_table(object_data: bytes) -> PlaceTable:
+def place_table(object_data: bytes, text_start: str = TEXT_START) -> PlaceTable:
     """The places of an object's `.text`."""
     elf = read_object(object_data)
     text = elf.sections.get(".text")
-    start = elf.symbol(TEXT_START)
+    start = elf.symbol(text_start)
     if text is None or start is None or start.section != text.index:
-        raise InternalError(f"the object has no {TEXT_START} in .text")
+        raise InternalError(f"the object has no {text_start} in .text")
     info = read_debug_info(elf)
     scopes = info.scopes + _scopes_of_symbols(elf, text.index, info.scopes)
     builder = _Builder(info.files, PlaceTable(text.size - start.value), start.value)
@@ -208,8 +209,11 @@ def _first_lines(ranges: list[_Range]) -> dict[int, tuple[int, int, int]]:
 # The table as an LLVM module
 
 
-def place_module(table: PlaceTable) -> str:
-    """The text of the module that defines `ms_places`."""
+def place_module(table: PlaceTable, part: str = "", next_part: str | None = None) -> str:
+    """The text of the module that defines `ms_places`, or the table of a part of a program, which has its text start
+    and its table under names of its own. `next_part`: the part whose table comes behind."""
+    following = "null" if next_part is None else f"@{TABLE}{next_part}"
+    declared = [] if next_part is None else [f"{following} = external hidden global i8"]
     count = len(table.indices)
     flat = [number & 0xFFFFFFFF for place in table.places for number in place]
     pointers = ", ".join(f"ptr @n{index}" for index in range(len(table.names)))
@@ -219,10 +223,11 @@ def place_module(table: PlaceTable) -> str:
         f"@indices = private constant {_words([index & 0xFFFFFFFF for index in table.indices])}, align 4",
         f"@places = private constant {_words(flat)}, align 4",
         f"@names = private constant [{len(table.names)} x ptr] [{pointers}], align 8",
-        f"@{TEXT_START} = external hidden global i8",
-        "@ms_places = constant { ptr, i32, i32, ptr, ptr, ptr, ptr }",
-        f"{{ ptr @{TEXT_START}, i32 {table.text_size}, i32 {count},",
-        "ptr @offsets, ptr @indices, ptr @places, ptr @names }, align 8",
+        f"@{TEXT_START}{part} = external hidden global i8",
+        *declared,
+        f"@{TABLE}{part} = {'hidden ' if part else ''}constant {{ ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr }}",
+        f"{{ ptr @{TEXT_START}{part}, i32 {table.text_size}, i32 {count},",
+        f"ptr @offsets, ptr @indices, ptr @places, ptr @names, i32 {len(table.places)}, ptr {following} }}, align 8",
     ]
     return "\n".join(lines) + "\n"
 

@@ -16,7 +16,7 @@ enum { SHOWN_SIZE = 40, MORE_HALF_SIZE = 4096 };
 
 void ms_trace_add(ms_trace *trace, uintptr_t address)
 {
-    for (int32_t index = ms_places_find(address); index >= 0; index = ms_places.places[index].outer) {
+    for (int32_t index = ms_places_find(address); index >= 0; index = ms_places_at(index).outer) {
         if (trace->total_count < MS_TRACE_FIRST)
             trace->first[trace->total_count] = index;
         else
@@ -48,10 +48,10 @@ static bool append_number(ms_bytes *payload, uint64_t number)
 
 static bool append_place(ms_bytes *payload, int32_t index)
 {
-    const ms_place *place = &ms_places.places[index];
-    return append_words(payload, ms_places.names[place->file]) && append_words(payload, ":") && append_number(payload, place->line) &&
-           append_words(payload, ":") && append_number(payload, place->column) && append_words(payload, " in ") &&
-           append_words(payload, ms_places.names[place->function]);
+    ms_place_words place = ms_places_at(index);
+    return append_words(payload, place.file) && append_words(payload, ":") && append_number(payload, place.line) &&
+           append_words(payload, ":") && append_number(payload, place.column) && append_words(payload, " in ") &&
+           append_words(payload, place.function);
 }
 
 /* Line `number` of the story, with the newline before it. */

@@ -13,7 +13,7 @@
 enum { MS_TRACE_FIRST = 20, MS_TRACE_LAST = 10 };
 
 /* The places of a failure, innermost first: `first`, then `total_count - MS_TRACE_FIRST` more of which the last ones stand in `last`,
- * a ring in which place number n has index n % MS_TRACE_LAST. All are indices into ms_places.places. */
+ * a ring in which place number n has index n % MS_TRACE_LAST. All are indices of ms_places_find. */
 typedef struct ms_trace {
     uint64_t total_count;
     int32_t first[MS_TRACE_FIRST];

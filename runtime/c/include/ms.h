@@ -91,7 +91,8 @@ typedef struct ms_place {
 } ms_place;
 
 /* From return addresses to places: the code from text + offsets[i] up to text + offsets[i + 1] belongs to place indices[i],
- * or to none when that is -1. `offsets` has range_count + 1 entries, ascending. Symbol `ms_places`, in an object of its own. */
+ * or to none when that is -1. `offsets` has range_count + 1 entries, ascending. A large program's text
+ * has several parts, each with a table of its own, which begin at `ms_places`. */
 typedef struct ms_place_table {
     const uint8_t *text;
     uint32_t text_size;
@@ -100,6 +101,8 @@ typedef struct ms_place_table {
     const int32_t *indices;
     const ms_place *places;
     const char *const *names;
+    uint32_t place_count;
+    const struct ms_place_table *next; /* of another part of the program's text; null for the last */
 } ms_place_table;
 
 typedef struct ms_program_description {

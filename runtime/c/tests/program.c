@@ -40,13 +40,15 @@ void program_add_place(const void *function, uint32_t line, uint32_t column, con
     offsets[at] = offset;
     indices[at] = (int32_t)new_place(line, column, name);
     offsets[count + 1] = text_size;
-    program_places = (ms_place_table){__start_ms_program_text, text_size, count + 1, offsets, indices, places, names};
+    program_places = (ms_place_table){
+        __start_ms_program_text, text_size, count + 1, offsets, indices, places, names, place_count, NULL};
 }
 
 void program_add_outer(uint32_t line, uint32_t column, const char *outer_name)
 {
     uint32_t inner = place_count - 1;
     places[inner].outer = (int32_t)new_place(line, column, outer_name);
+    program_places.place_count = place_count;
 }
 
 typedef struct run_context {
