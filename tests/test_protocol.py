@@ -103,6 +103,16 @@ def test_failure(wire: tuple[Any, Any]) -> None:
     assert ffi.unpack(view.story, view.story_size) == b"prog.ms:8:16 in area: division by zero"
 
 
+def test_spawn_and_result() -> None:
+    """The page's bytes have the layout that test_nested_jobs speaks with a real master."""
+    payload = known("bytes spawn")
+    assert struct.unpack_from("<7I", payload) == (9, 5, 2, 0, 1, 4, 3)
+    assert payload[28:] == struct.pack("<i", 42)
+    payload = known("bytes result")
+    assert struct.unpack_from("<3I", payload) == (5, 2, 6)
+    assert payload[12:] == b"node:9" + struct.pack("<I", 5) + b"wrong" + b"wrong"
+
+
 def receive(connection: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:

@@ -43,7 +43,7 @@ typedef struct ms_relations {
     ...;
 } ms_relations;
 bool ms_job_add_hole(ms_job *job, uint32_t offset, ms_job *dependency);
-typedef struct ms_job_pool { ms_job *free, *returned; void *slabs; } ms_job_pool;
+typedef struct ms_job_pool { ms_job *free, *returned; void *slabs, *home; } ms_job_pool;
 void ms_job_drop_holes(ms_job_pool *pool, ms_job *job, bool owner);
 ms_job *ms_job_create(ms_job_pool *pool, uint32_t ordinal, uint32_t arguments_size);
 void ms_job_drop(ms_job_pool *pool, ms_job *job, bool owner);

@@ -25,7 +25,7 @@ void ms_trace_add(ms_trace *trace, uintptr_t address)
     }
 }
 
-void ms_trace_walk(ms_trace *trace, const ms_frame *frame, uintptr_t limit)
+void ms_trace_walk(ms_trace *trace, const ms_stack_frame *frame, uintptr_t limit)
 {
     uintptr_t lowest = 0;
     while ((uintptr_t)frame > lowest && (uintptr_t)frame < limit && (uintptr_t)frame % sizeof(void *) == 0) {

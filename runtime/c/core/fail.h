@@ -21,15 +21,15 @@ typedef struct ms_trace {
 } ms_trace;
 
 /* A frame record as every function of the program and the runtime keeps it: the frame pointer points to it. */
-typedef struct ms_frame {
-    const struct ms_frame *caller;
+typedef struct ms_stack_frame {
+    const struct ms_stack_frame *caller;
     uintptr_t return_address;
-} ms_frame;
+} ms_stack_frame;
 
 /* Adds the place of the instruction at `address` with the calls it was inlined through. */
 void ms_trace_add(ms_trace *trace, uintptr_t address);
 /* Adds the callers found from `frame` on, up to addresses below `limit`. Frames must lie ever higher, anything else ends the walk. */
-void ms_trace_walk(ms_trace *trace, const ms_frame *frame, uintptr_t limit);
+void ms_trace_walk(ms_trace *trace, const ms_stack_frame *frame, uintptr_t limit);
 /* Appends the payload of a failure frame (ms.h, the end). When memory is short the story is cut; false when not even the message
  * could be written, and then nothing is. */
 bool ms_trace_write(const ms_trace *trace, ms_bytes *payload, const char *message, uint64_t message_size, const char *more,

@@ -3,9 +3,12 @@
 
 #include "core/fail.h"
 #include "core/task.h"
+#include "core/text.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { DESCRIBED_MAX = 80 };
 
 static void check_all(ms_vector jobs)
 {
@@ -14,6 +17,48 @@ static void check_all(ms_vector jobs)
     for (uint32_t i = 0; i < jobs.count; i++)
         if (all[i] == NULL)
             ms_fail_message("no job");
+}
+
+/* ---- Failed jobs ---- */
+
+/* "area(3, 0)"; long arguments are cut. */
+static void describe(ms_vector *text, const ms_handle_end *end)
+{
+    const ms_job_type *type = &ms_program.jobs[end->ordinal - 1];
+    ms_reader arguments = end->arguments;
+    ms_vector described = {0};
+    ms_text_words(text, type->name);
+    ms_text_char(text, '(');
+    if (!end->whole || type->describe == NULL) {
+        ms_text_words(text, "...)");
+        return;
+    }
+    if (!type->describe(&arguments, &described))
+        described.count = 0;
+    uint32_t size = described.count;
+    const uint8_t *bytes = described.data;
+    if (size > DESCRIBED_MAX)
+        for (size = DESCRIBED_MAX - 3; size > 0 && (bytes[size] & 0xc0) == 0x80; size--) {
+        }
+    ms_text_bytes(text, bytes, size);
+    ms_text_words(text, size < described.count ? "...)" : ")");
+}
+
+void ms_handle_fail(const ms_handle_end *end)
+{
+    ms_vector text = {0};
+    ms_text_words(&text, "job ");
+    describe(&text, end);
+    ms_text_words(&text, " failed");
+    if (end->slave_size > 0) {
+        ms_text_words(&text, " on slave ");
+        ms_text_bytes(&text, end->slave, end->slave_size);
+    }
+    if (end->story_size == 0) { /* the reason is one sentence without a place */
+        ms_text_words(&text, ": ");
+        ms_text_bytes(&text, end->message, end->message_size);
+    }
+    ms_task_fail(text.data, text.count, end->story, end->story_size);
 }
 
 /* ---- reduce ---- */

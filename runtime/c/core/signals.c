@@ -122,7 +122,7 @@ static void trace_overflow(ms_task *task, const registers *r)
     if (caller != 0)
         ms_trace_add(&task->trace, caller - 1);
     if (frame >= ms_thread.stack_low)
-        ms_trace_walk(&task->trace, (const ms_frame *)frame, task->base);
+        ms_trace_walk(&task->trace, (const ms_stack_frame *)frame, task->base);
 }
 
 static void on_fault(int signal, siginfo_t *info, void *context)
@@ -183,9 +183,8 @@ static void find_stack(void)
     fclose(maps);
 }
 
-void ms_task_thread_begin(void)
+static void begin_thread(void)
 {
-    find_stack();
     void *memory = mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         die("cannot make a signal stack", errno);
@@ -193,6 +192,36 @@ void ms_task_thread_begin(void)
     if (sigaltstack(&stack, &ms_thread.alternate_before) != 0)
         die("cannot make a signal stack", errno);
     ms_thread.alternate = memory;
+}
+
+void ms_task_thread_begin(void)
+{
+    find_stack();
+    begin_thread();
+}
+
+void ms_task_thread_begin_on(void *stack)
+{
+    ms_thread.stack_low = (uintptr_t)stack;
+    ms_thread.stack_high = (uintptr_t)stack + MS_STACK_SIZE;
+    ms_thread.guard_size = GUARD_SIZE;
+    begin_thread();
+}
+
+void *ms_stack_create(void)
+{
+    uint8_t *low = mmap(NULL, GUARD_SIZE + MS_STACK_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (low == MAP_FAILED)
+        return NULL;
+    if (mprotect(low + GUARD_SIZE, MS_STACK_SIZE, PROT_READ | PROT_WRITE) == 0)
+        return low + GUARD_SIZE;
+    munmap(low, GUARD_SIZE + MS_STACK_SIZE);
+    return NULL;
+}
+
+void ms_stack_destroy(void *stack)
+{
+    munmap((uint8_t *)stack - GUARD_SIZE, GUARD_SIZE + MS_STACK_SIZE);
 }
 
 void ms_task_thread_end(void)

@@ -31,10 +31,16 @@ void ms_task_setup(void);
 /* A thread that will run tasks: its stack limits and its alternate signal stack. Undone by ms_task_thread_end. */
 void ms_task_thread_begin(void);
 void ms_task_thread_end(void);
+/* The same for a thread on a stack from ms_stack_create, which need not be looked for. */
+void ms_task_thread_begin_on(void *stack);
+/* MS_STACK_SIZE bytes with a guard below them that is wide enough for any frame: for threads that are made and go by the thousand.
+ * Null: no memory. */
+void *ms_stack_create(void);
+void ms_stack_destroy(void *stack);
+#define MS_STACK_SIZE (16u << 20)
 /* Runs `entry(context)` on a stack of `MS_STACK_SIZE` bytes with a guard page, on a thread made for it, and joins it: for the
  * master block. The thread is prepared with ms_task_thread_begin. */
 void ms_task_on_stack(void (*entry)(void *context), void *context);
-#define MS_STACK_SIZE (16u << 20)
 /* The attributes that give a thread such a stack and a guard wide enough for any frame; for the executor's own threads. The
  * caller destroys them. False: no memory. */
 bool ms_task_attributes(pthread_attr_t *attributes);

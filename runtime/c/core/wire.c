@@ -51,9 +51,16 @@ typedef struct length_range {
     uint32_t minimum, maximum;
 } length_range;
 
+/* A payload with a head in front. */
+static uint32_t with_head(uint32_t payload_max, uint32_t head_size)
+{
+    return payload_max > UINT32_MAX - head_size ? UINT32_MAX : payload_max + head_size;
+}
+
 static length_range range_from_master(uint32_t kind)
 {
     switch (kind) {
+    case MS_RESULT: return (length_range){true, MS_RESULT_HEAD_SIZE, UINT32_MAX}; /* the master's limit may be above ours */
     case MS_PING:
     case MS_PONG: return (length_range){true, 0, MS_PING_MAX};
     case MS_CANCEL: return (length_range){true, 4, 4};
@@ -69,6 +76,13 @@ static length_range range_from_slave(uint32_t kind, uint32_t payload_max)
     case MS_PING:
     case MS_PONG: return (length_range){true, 0, MS_PING_MAX};
     case MS_RECALLED: return (length_range){true, 0, MS_RECALLED_MAX};
+    case MS_SPAWN:
+        return (length_range){true, MS_SPAWN_HEAD_SIZE,
+                              with_head(payload_max, MS_SPAWN_HEAD_SIZE + MS_HOLES_MAX * MS_SPAWN_HOLE_SIZE)};
+    case MS_CANCEL:
+    case MS_LENT:
+    case MS_REGAINED: return (length_range){true, 4, 4};
+    case MS_RELEASE: return (length_range){true, 4, MS_RECALLED_MAX};
     case MS_OUTPUT: return (length_range){true, MS_OUTPUT_HEAD_SIZE, payload_max};
     case MS_BYE: return (length_range){true, 0, 0};
     default: return (length_range){false, 0, 0};

@@ -296,6 +296,7 @@ _Noreturn void ms_remote_tail(ms_job *job);
 /* One reference more, one less; both do nothing for null. */
 void ms_job_retain(ms_job *job);
 void ms_job_release(ms_job *job);
+/* In a job on a slave, which does not know them: 0, and the slots of that slave. */
 int32_t ms_slaves(void);
 int32_t ms_slots(void);
 
@@ -353,16 +354,30 @@ typedef enum ms_control {
     MS_REFUSE = 3,   /* master → slave: a sentence for people; then the connection is closed */
     MS_PING = 4,     /* either way; the payload comes back in the pong */
     MS_PONG = 5,
-    MS_CANCEL = 6,   /* master → slave: jid (4 bytes) */
+    MS_CANCEL = 6,   /* master → slave: jid (4 bytes); slave → master: the number (4) of a job that it has spawned */
     MS_RECALL = 7,   /* master → slave: give back jobs that have not begun */
-    MS_RECALLED = 8, /* slave → master */
+    MS_RECALLED = 8, /* slave → master: jids (4 each) of jobs that it has not begun and gives back */
     MS_BYE = 9,      /* either way: no more work from here; the slave goes when its jobs have ended */
-    MS_SPAWN = 10,   /* slave → master: a job of its own */
-    MS_RESULT = 11,  /* master → slave: how a spawned job ended */
+    MS_SPAWN = 10,   /* slave → master: a job of its own: see below */
+    MS_RESULT = 11,  /* master → slave: how a spawned job ended: see below */
     MS_OUTPUT = 12,  /* slave → master: jid (4), stream (1), the bytes of whole lines */
-    MS_LENT = 13,    /* slave → master: a job waits, its slot is free */
-    MS_REGAINED = 14 /* slave → master: it goes on */
+    MS_LENT = 13,    /* slave → master: the job with this jid (4) waits, its slot is free */
+    MS_REGAINED = 14, /* slave → master: it goes on (4) */
+    MS_RELEASE = 15  /* slave → master: numbers (4 each) of spawned jobs that it holds no handles of any more */
 } ms_control;
+
+/* A spawn: the parent's jid (4), the child's number (4), its ordinal (4), flags (4), the number of holes (4), for each hole, in order, the
+ * offset (4) before which it stands and the number (4) of the job whose result fills it; then the arguments without the holes. The
+ * slave chooses the number; it is in use until the job's result has come and it has been released. With MS_SPAWN_TAIL the parent
+ * ends, and the child's end will be its end; the number means nothing then. */
+#define MS_SPAWN_HEAD_SIZE 20
+#define MS_SPAWN_HOLE_SIZE 8
+#define MS_SPAWN_TAIL 1u
+
+/* A result: the child's number (4), how it ended (4); then, when it has finished, the result's bytes, and when it has failed, the size
+ * of the name of the slave where it failed (4), the name, and the payload of the failure. Each spawned job has one. */
+#define MS_RESULT_HEAD_SIZE 8
+typedef enum ms_result_outcome { MS_RESULT_FINISHED = 1, MS_RESULT_FAILED = 2, MS_RESULT_CANCELLED = 3 } ms_result_outcome;
 
 /* The payload of a failure (ordinal -n): the size of the message (4 bytes), the message ("division by zero"), then the story: lines
  * "prog.ms:8:16 in area: division by zero", "prog.ms:14:9 in shape", innermost first, separated by newlines, with none at the end. */

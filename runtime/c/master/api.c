@@ -13,12 +13,10 @@
 #include "master/output.h"
 #include "master/relations.h"
 
-#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { DESCRIBED_MAX = 80 };
 #define PATIENCE_NS 2000000u /* how long it waits before it writes out what the program has printed */
 
 static ms_server *server;
@@ -188,13 +186,6 @@ ms_job *ms_handle_failed(uint32_t ordinal, const char *message)
 
 /* ---- Waiting ---- */
 
-static uint64_t deadline_in(double seconds)
-{
-    if (!(seconds > 0))
-        return 0;
-    return seconds > 1e9 ? UINT64_MAX : ms_clock_ns() + (uint64_t)(seconds * 1e9);
-}
-
 /* One sleep, until something has ended or the deadline has come. What the program has printed is not kept for long. */
 static void sleep_once(uint32_t signal, uint64_t deadline)
 {
@@ -299,7 +290,7 @@ int32_t ms_jobs_any(ms_vector jobs)
 
 int32_t ms_jobs_any_for(ms_vector jobs, double seconds)
 {
-    return any_until(jobs, deadline_in(seconds));
+    return any_until(jobs, ms_clock_after(seconds));
 }
 
 int32_t ms_job_wait(ms_job *job)
@@ -312,7 +303,7 @@ int32_t ms_job_wait(ms_job *job)
 int32_t ms_job_wait_for(ms_job *job, double seconds)
 {
     check(job);
-    await(job, deadline_in(seconds));
+    await(job, ms_clock_after(seconds));
     return ms_job_state(job);
 }
 
@@ -350,47 +341,22 @@ static words story_of(const ms_job *job, char buffer[64])
     return message_of(job, buffer);
 }
 
-/* "area(3, 0)"; long arguments are cut. */
-static void describe(ms_vector *text, ms_job *job)
-{
-    const ms_job_type *type = &ms_program.jobs[job->ordinal - 1];
-    ms_reader arguments = {ms_job_arguments(job), ms_job_arguments(job) + job->arguments_size};
-    ms_vector described = {0};
-    ms_text_words(text, type->name);
-    ms_text_char(text, '(');
-    if ((atomic_load(&job->state) & MS_UNFILLED) != 0) {
-        ms_text_words(text, "...)");
-        return;
-    }
-    if (type->describe == NULL || !type->describe(&arguments, &described))
-        described.count = 0;
-    uint32_t size = described.count;
-    const uint8_t *bytes = described.data;
-    if (size > DESCRIBED_MAX)
-        for (size = DESCRIBED_MAX - 3; size > 0 && (bytes[size] & 0xc0) == 0x80; size--) {
-        }
-    ms_text_bytes(text, bytes, size);
-    ms_text_words(text, size < described.count ? "...)" : ")");
-}
-
 static _Noreturn void fail_with(ms_job *job)
 {
     char buffer[64];
-    ms_vector text = {0};
-    words slave = slave_of(job), story = story_of(job, buffer);
-    ms_text_words(&text, "job ");
-    describe(&text, job);
-    ms_text_words(&text, " failed");
-    if (slave.size > 0) {
-        ms_text_words(&text, " on slave ");
-        ms_text_bytes(&text, slave.text, slave.size);
-    }
-    if (job->end.failure == NULL || job->end.failure->story_size == 0) { /* the reason is one sentence without a place */
-        ms_text_words(&text, ": ");
-        ms_text_bytes(&text, story.text, story.size);
-        story.size = 0;
-    }
-    ms_task_fail(text.data, text.count, story.text, story.size);
+    words slave = slave_of(job), message = message_of(job, buffer);
+    const ms_failure *failure = job->end.failure;
+    ms_handle_fail(&(ms_handle_end){
+        .ordinal = job->ordinal,
+        .whole = (atomic_load(&job->state) & MS_UNFILLED) == 0,
+        .arguments = {ms_job_arguments(job), ms_job_arguments(job) + job->arguments_size},
+        .slave = slave.text,
+        .slave_size = slave.size,
+        .message = message.text,
+        .message_size = message.size,
+        .story = failure == NULL ? NULL : failure->text + failure->slave_size + failure->message_size,
+        .story_size = failure == NULL ? 0 : failure->story_size,
+    });
 }
 
 ms_reader ms_job_get(ms_job *job)

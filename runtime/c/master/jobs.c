@@ -18,7 +18,8 @@ _Static_assert(sizeof(slab) == (SLAB_COUNT + 1) * sizeof(ms_job), "a slab has no
 /* What others gave back becomes the owner's; else a new slab is cut. */
 static bool refill(ms_job_pool *pool)
 {
-    pool->free = atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
+    ms_job_pool *home = pool->home != NULL ? pool->home : pool;
+    pool->free = atomic_exchange_explicit(&home->returned, NULL, memory_order_acquire);
     if (pool->free != NULL)
         return true;
     slab *fresh = aligned_alloc(64, sizeof *fresh);

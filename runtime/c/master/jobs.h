@@ -76,6 +76,7 @@ typedef struct ms_job_pool {
     ms_job *free;              /* the owner's */
     _Atomic(ms_job *) returned; /* given back by others */
     void *slabs;
+    struct ms_job_pool *home;   /* the pool whose `returned` this one takes, null for its own: for a second thread that makes records */
 } ms_job_pool;
 
 /* A job with one reference and room for its arguments; null when there is no memory. */

@@ -28,8 +28,7 @@ static uint64_t heartbeat_ns(const ms_server *server)
 
 /* ---- Doom ---- */
 
-/* The connection ends with this turn. `format` null: in good order. */
-static void __attribute__((format(printf, 3, 4))) doom(ms_server *server, ms_peer *peer, const char *format, ...)
+void ms_peer_doom(ms_server *server, ms_peer *peer, const char *format, ...)
 {
     if (peer->state == MS_PEER_DOOMED)
         return;
@@ -79,6 +78,7 @@ static void unlink_peer(ms_server *server, ms_peer *peer)
 static void close_peer(ms_server *server, ms_peer *peer)
 {
     unlink_peer(server, peer);
+    ms_nested_close(server, peer);
     close(peer->descriptor);
     ms_receiver_close(&peer->receiver);
     ms_sender_close(&peer->sender);
@@ -118,20 +118,31 @@ static void mark_dirty(ms_server *server, ms_peer *peer)
     server->dirty = peer;
 }
 
-static void send(ms_server *server, ms_peer *peer, ms_header header, const void *payload)
+void ms_peer_send(ms_server *server, ms_peer *peer, ms_header header, const void *payload)
 {
     if (peer->state == MS_PEER_DOOMED)
         return;
     if (ms_sender_size(&peer->sender) == 0)
         peer->moved_at = server->now;
     if (!ms_sender_put(&peer->sender, header, payload, header.length))
-        doom(server, peer, "no memory for what it is to be sent");
+        ms_peer_doom(server, peer, "no memory for what it is to be sent");
+    mark_dirty(server, peer);
+}
+
+void ms_peer_give(ms_server *server, ms_peer *peer, ms_bytes *frame)
+{
+    if (peer->state == MS_PEER_DOOMED)
+        return;
+    if (ms_sender_size(&peer->sender) == 0)
+        peer->moved_at = server->now;
+    if (!ms_sender_give(&peer->sender, frame))
+        ms_peer_doom(server, peer, "no memory for what it is to be sent");
     mark_dirty(server, peer);
 }
 
 static void send_control(ms_server *server, ms_peer *peer, ms_control kind, const void *payload, size_t size)
 {
-    send(server, peer, (ms_header){0, (uint32_t)kind, (uint32_t)size}, payload);
+    ms_peer_send(server, peer, (ms_header){0, (uint32_t)kind, (uint32_t)size}, payload);
 }
 
 static void send_cancel(ms_server *server, ms_peer *peer, uint32_t jid)
@@ -158,7 +169,7 @@ void ms_peer_flush(ms_server *server, ms_peer *peer)
     if (status != MS_CONN_BROKEN)
         return;
     if (errno != EPIPE && errno != ECONNRESET) {
-        doom(server, peer, "%s", strerror(errno));
+        ms_peer_doom(server, peer, "%s", strerror(errno));
         return;
     }
     peer->hung_up = true; /* it may have answered before it went */
@@ -214,7 +225,7 @@ static void send_run(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid
 {
     ms_header header = {(int32_t)job->ordinal, jid, job->arguments_size};
     if (job->arguments_size < MS_LARGE_SIZE || peer->state == MS_PEER_DOOMED) {
-        send(server, peer, header, ms_job_arguments(job));
+        ms_peer_send(server, peer, header, ms_job_arguments(job));
         return;
     }
     ms_segment arguments = {ms_job_arguments(job), job->arguments_size, release_arguments, job};
@@ -223,7 +234,7 @@ static void send_run(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid
     if (ms_sender_lend(&peer->sender, header, arguments))
         job->lent = true;
     else
-        doom(server, peer, "no memory for what it is to be sent");
+        ms_peer_doom(server, peer, "no memory for what it is to be sent");
     mark_dirty(server, peer);
 }
 
@@ -263,6 +274,7 @@ static void end_job(ms_server *server, const ms_action *action, ms_peer *peer, c
         if (ms_job_publish(job, ms_server_end_number(server)))
             server->wake_needed = true;
     }
+    ms_nested_tell(server, job);
     let_go(server, job);
 }
 
@@ -285,7 +297,7 @@ static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
             break;
         case MS_SEND_PING: send_control(server, to, MS_PING, NULL, 0); break;
         case MS_DROP_SLAVE:
-            doom(server, to, "no word for %g s", server->options.heartbeat * SILENT_HEARTBEATS);
+            ms_peer_doom(server, to, "no word for %g s", server->options.heartbeat * SILENT_HEARTBEATS);
             break;
         case MS_JOB_ENDED: end_job(server, action, peer, frame); break;
         }
@@ -305,7 +317,7 @@ static void refuse(ms_server *server, ms_peer *peer, const char *sentence, const
     send_control(server, peer, MS_REFUSE, sentence, strlen(sentence));
     ms_peer_flush(server, peer);
     ms_socket_finish(peer->descriptor);
-    doom(server, peer, "refused: %s", reason);
+    ms_peer_doom(server, peer, "refused: %s", reason);
 }
 
 static bool welcome(ms_server *server, ms_peer *peer)
@@ -345,7 +357,7 @@ static void greet(ms_server *server, ms_peer *peer, const ms_frame *frame)
         return;
     }
     if (result != MS_WIRE_FINE) {
-        doom(server, peer, "cut off: %s", ms_wire_text(result));
+        ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(result));
         return;
     }
     if (memcmp(hello.fingerprint, ms_program.fingerprint, sizeof hello.fingerprint) != 0) {
@@ -353,7 +365,7 @@ static void greet(ms_server *server, ms_peer *peer, const ms_frame *frame)
         return;
     }
     if (!reserve_by_slave(server) || !welcome(server, peer)) {
-        doom(server, peer, "no memory for another slave");
+        ms_peer_doom(server, peer, "no memory for another slave");
         return;
     }
     peer->state = MS_PEER_WORKING;
@@ -430,18 +442,18 @@ static void answered(ms_server *server, ms_peer *peer, const ms_frame *frame)
     ms_failure_view view;
     const ms_header *header = &frame->header;
     if (header->ordinal < 0 && ms_failure_decode(&view, frame->payload, header->length) != MS_WIRE_FINE) {
-        doom(server, peer, "cut off: a failure without its message");
+        ms_peer_doom(server, peer, "cut off: a failure without its message");
         return;
     }
     switch (ms_scheduler_answer(server->scheduler, peer->slave, header->ordinal, header->jid, server->now)) {
     case MS_ANSWER_FINE:
         if (server->scheduler->actions[0].job->lent) {
             ms_sender_close(&peer->sender);
-            doom(server, peer, "cut off: it answered before it had read the arguments");
+            ms_peer_doom(server, peer, "cut off: it answered before it had read the arguments");
         }
         break;
     case MS_ANSWER_STALE: break;
-    case MS_ANSWER_WRONG: doom(server, peer, "cut off: it answered a job that it does not have"); break;
+    case MS_ANSWER_WRONG: ms_peer_doom(server, peer, "cut off: it answered a job that it does not have"); break;
     }
     act_with(server, peer, frame);
 }
@@ -451,7 +463,7 @@ static void printed(ms_server *server, ms_peer *peer, const ms_frame *frame)
     uint8_t stream = frame->payload[4];
     ms_answer known = ms_scheduler_attempt(server->scheduler, peer->slave, ms_get_u32(frame->payload));
     if (known == MS_ANSWER_WRONG || (stream != 1 && stream != 2))
-        doom(server, peer, "cut off: output of a job that it does not have");
+        ms_peer_doom(server, peer, "cut off: output of a job that it does not have");
     else if (known == MS_ANSWER_FINE)
         ms_output_forward(stream, frame->payload + MS_OUTPUT_HEAD_SIZE, frame->header.length - MS_OUTPUT_HEAD_SIZE);
 }
@@ -460,11 +472,11 @@ static void recalled(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
     for (uint32_t at = 0; at + 4 <= frame->header.length; at += 4) {
         if (ms_scheduler_give_back(server->scheduler, peer->slave, ms_get_u32(frame->payload + at), server->now) == MS_ANSWER_WRONG)
-            doom(server, peer, "cut off: it gave a job back that it does not have");
+            ms_peer_doom(server, peer, "cut off: it gave a job back that it does not have");
         ms_peers_act(server);
     }
     if (frame->header.length % 4 != 0)
-        doom(server, peer, "cut off: %s", ms_wire_text(MS_WIRE_BAD_PAYLOAD));
+        ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(MS_WIRE_BAD_PAYLOAD));
 }
 
 static void said_bye(ms_server *server, ms_peer *peer)
@@ -490,6 +502,11 @@ static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
     case MS_OUTPUT: printed(server, peer, frame); break;
     case MS_RECALLED: recalled(server, peer, frame); break;
     case MS_BYE: said_bye(server, peer); break;
+    case MS_SPAWN:
+    case MS_RELEASE:
+    case MS_CANCEL:
+    case MS_LENT:
+    case MS_REGAINED: ms_nested_handle(server, peer, frame); break;
     default: break; /* a pong: that something came is all it says */
     }
 }
@@ -497,11 +514,11 @@ static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
 static void read_ended(ms_server *server, ms_peer *peer, ms_conn_status status)
 {
     if (status == MS_CONN_BROKEN)
-        doom(server, peer, "%s", strerror(errno));
+        ms_peer_doom(server, peer, "%s", strerror(errno));
     else if (peer->state == MS_PEER_WORKING)
-        doom(server, peer, "it closed the connection");
+        ms_peer_doom(server, peer, "it closed the connection");
     else
-        doom(server, peer, NULL);
+        ms_peer_doom(server, peer, NULL);
 }
 
 void ms_peer_read(ms_server *server, ms_peer *peer)
@@ -515,7 +532,7 @@ void ms_peer_read(ms_server *server, ms_peer *peer)
         while (peer->state != MS_PEER_DOOMED && ms_receiver_next(&peer->receiver, &frame))
             handle(server, peer, &frame);
         if (peer->receiver.wrong != MS_WIRE_FINE)
-            doom(server, peer, "cut off: %s", ms_wire_text(peer->receiver.wrong));
+            ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(peer->receiver.wrong));
     }
     bool more = status == MS_CONN_MORE || (status == MS_CONN_DRY && peer->hung_up);
     set_unread(server, peer, more && peer->state != MS_PEER_DOOMED);
@@ -529,9 +546,9 @@ void ms_peers_tick(ms_server *server)
 {
     for (ms_peer *peer = server->peers; peer != NULL; peer = peer->next) {
         if (peer->state == MS_PEER_GREETING && server->now >= peer->deadline)
-            doom(server, peer, "cut off: it did not say who it is");
+            ms_peer_doom(server, peer, "cut off: it did not say who it is");
         else if (ms_sender_size(&peer->sender) > 0 && server->now - peer->moved_at > SILENT_HEARTBEATS * heartbeat_ns(server))
-            doom(server, peer, "it reads nothing");
+            ms_peer_doom(server, peer, "it reads nothing");
     }
     if (server->accept_paused) {
         server->accept_paused = false;

@@ -22,6 +22,20 @@ typedef enum ms_peer_state {
     MS_PEER_DOOMED   /* it goes at the end of this turn; nothing more is read or sent */
 } ms_peer_state;
 
+/* A job that the slave has spawned, by the number that it has given it (nested.c). */
+typedef struct ms_child {
+    uint32_t number;
+    bool used;
+    bool told;     /* its result has been sent */
+    bool released; /* the slave holds it no more */
+    ms_job *job;
+} ms_child;
+
+typedef struct ms_children {
+    ms_child *table; /* open addressing; the capacity is a power of two */
+    uint32_t capacity, count;
+} ms_children;
+
 typedef struct ms_peer {
     ms_source source;
     ms_peer_state state;
@@ -35,6 +49,7 @@ typedef struct ms_peer {
     bool unread;       /* the system may have more of its bytes */
     bool hung_up;      /* it is read to the end */
     char name[MS_ADDRESS_TEXT_MAX + 16];
+    ms_children children;
     char reason[192]; /* of its doom, for the log; "" for a good end */
     struct ms_peer *next_dirty, *next_doomed;
     struct ms_peer *next, *previous;
@@ -78,6 +93,7 @@ struct ms_server {
 
     /* Shared with the program's thread. */
     ms_job_pool *pool;
+    ms_job_pool spawned_pool; /* the I/O thread's records */
     _Atomic(ms_job *) submitted; /* a stack, youngest first, linked through `next` */
     _Alignas(64) _Atomic uint32_t rest; /* ms_rest */
     _Atomic uint32_t signal;
@@ -93,6 +109,11 @@ struct ms_server {
 /* A line on standard error: "prog-master: ...". */
 void ms_server_log(ms_server *server, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The connection ends with this turn. `format` null: in good order. */
+void ms_peer_doom(ms_server *server, ms_peer *peer, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void ms_peer_send(ms_server *server, ms_peer *peer, ms_header header, const void *payload);
+/* A whole frame, header included; its memory is taken. */
+void ms_peer_give(ms_server *server, ms_peer *peer, ms_bytes *frame);
 /* Takes the connections that wait at a door. */
 void ms_peers_accept(ms_server *server, ms_door *door);
 /* Reads what there is and acts on it. */
@@ -107,6 +128,13 @@ void ms_peers_reap(ms_server *server);
 void ms_peers_tick(ms_server *server);
 /* The last words: every slave is told to go, as far as its socket takes that until `deadline`; then all are closed. */
 void ms_peers_farewell(ms_server *server, uint64_t deadline);
+
+/* master/nested.c: jobs that slaves spawn. The frame is a spawn, a release, a cancel, a lent or regained. */
+void ms_nested_handle(ms_server *server, ms_peer *peer, const ms_frame *frame);
+/* The job has ended: the slave that spawned it is told, if there is one. */
+void ms_nested_tell(ms_server *server, ms_job *job);
+/* The slave is gone with all its handles. */
+void ms_nested_close(ms_server *server, ms_peer *peer);
 
 /* master/progress.c: the line of --progress, written when it is time, or for good. */
 void ms_progress_show(ms_server *server, bool last);

@@ -575,6 +575,12 @@ ms_answer ms_scheduler_attempt(ms_scheduler *s, uint32_t slave, uint32_t jid)
     return answer_of(attempt_at(s, slave, jid));
 }
 
+ms_job *ms_scheduler_job(ms_scheduler *s, uint32_t slave, uint32_t jid)
+{
+    const ms_attempt *attempt = attempt_at(s, slave, jid);
+    return attempt == NULL ? NULL : attempt->job;
+}
+
 /* ---- Jobs that start jobs ---- */
 
 ms_answer ms_scheduler_spawn(ms_scheduler *s, uint32_t number, uint32_t jid, ms_job *job, uint64_t now)

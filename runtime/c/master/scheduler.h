@@ -159,6 +159,8 @@ ms_answer ms_scheduler_give_back(ms_scheduler *scheduler, uint32_t slave, uint32
 ms_answer ms_scheduler_attempt(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
 /* A job that is pending, null for none. */
 ms_job *ms_scheduler_pending(const ms_scheduler *scheduler);
+/* The job of an attempt that has not been given up, else null. */
+ms_job *ms_scheduler_job(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
 /* Time has passed. Called at least four times for each heartbeat. */
 void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
 

@@ -344,6 +344,7 @@ ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool,
     memset(server, 0, sizeof *server);
     server->options = *options;
     server->pool = pool;
+    server->spawned_pool.home = pool;
     atomic_store(&server->quit_status, -1);
     pthread_mutex_init(&server->cancel_lock, NULL);
     server->wake_source = MS_SOURCE_WAKE;

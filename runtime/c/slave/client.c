@@ -234,6 +234,10 @@ static void handle(client *c, const ms_frame *frame)
     switch ((ms_control)frame->header.jid) {
     case MS_PING: send_control(c, MS_PONG, frame->payload, frame->header.length); break;
     case MS_CANCEL: ms_executor_cancel(c->executor, ms_get_u32(frame->payload)); break;
+    case MS_RESULT:
+        if (!ms_executor_child_ended(c->executor, frame->payload, frame->header.length))
+            finish(c, MASTER_LOST, "a result that cannot be");
+        break;
     case MS_BYE:
         if (c->leaving)
             c->released = true;
@@ -267,14 +271,10 @@ static void read_frames(client *c)
 /* No more jobs from here on; those that have not begun go back. */
 static void begin_leaving(client *c)
 {
-    ms_bytes jids = {0};
     c->leaving = true;
     c->leave_deadline = UINT64_MAX;
-    ms_executor_take_back(c->executor, &jids);
     send_control(c, MS_BYE, NULL, 0);
-    for (size_t at = 0; at < jids.size; at += MS_RECALLED_MAX)
-        send_control(c, MS_RECALLED, jids.data + at, jids.size - at < MS_RECALLED_MAX ? jids.size - at : MS_RECALLED_MAX);
-    ms_bytes_free(&jids);
+    ms_executor_take_back(c->executor);
 }
 
 static void take_signals(client *c)
@@ -342,7 +342,7 @@ static bool prepare(client *c)
 {
     c->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     c->poll = ms_poll_create();
-    ms_executor_options options = {c->options->slots, c->options->memory_max, wake, c};
+    ms_executor_options options = {c->options->slots, c->options->memory_max, c->options->waiting_max, wake, c};
     c->executor = c->wake < 0 || c->poll < 0 ? NULL : ms_executor_create(&options);
     return c->executor != NULL && ms_poll_add(c->poll, c->wake, &c->wake) && ms_poll_add(c->poll, c->signals, &c->signals);
 }

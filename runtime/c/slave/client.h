@@ -15,6 +15,7 @@ typedef struct ms_client_options {
     int address_count;
     uint32_t slots;
     uint64_t memory_max;
+    uint32_t waiting_max;
     double connect_for; /* seconds */
     bool once;          /* each address is tried once */
     bool insecure;

@@ -1,11 +1,10 @@
-/* Threads, queue, cancelling, answers. */
-#include "slave/executor.h"
+/* Queue, cancelling, sending, answers. */
+#include "slave/executor_inside.h"
 
 #include "core/clock.h"
-#include "core/task.h"
 
 #include <assert.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,55 +13,10 @@ enum {
     UNSENT_MAX = 32 << 20,     /* with more unsent, threads wait */
     LINE_MAX_SIZE = 64 << 10,  /* a longer line is sent in parts */
     TEND_MS = 1,
-    RESIGNAL_MS = 2
+    RESIGNAL_MS = 2,
+    STARVED_MS = 50
 };
 #define LONG_JOB_NS 100000u /* after such a job its answer is sent at once */
-
-/* A job that waits. */
-typedef struct work {
-    uint32_t ordinal, jid, size;
-    bool cancelled;
-    union {
-        uint8_t bytes[MS_WORK_INLINE_SIZE];
-        uint8_t *block; /* of malloc's, when there are more */
-    } arguments;
-} work;
-
-typedef struct worker {
-    ms_executor *executor;
-    pthread_t thread;
-    ms_task *task;
-    uint32_t jid; /* of the job that it runs, 0 for none; changed under the lock, by its own thread */
-    bool cancelled;
-    ms_bytes frame;
-    ms_bytes failure;
-    ms_bytes lines[2]; /* the beginnings of lines on standard output and standard error */
-} worker;
-
-struct ms_executor {
-    ms_executor_options options;
-    pthread_mutex_t lock;
-    pthread_cond_t more_work, changed;
-    worker *workers;
-    uint32_t worker_count, idle_count;
-    work *queue; /* a ring; its capacity is a power of two */
-    uint32_t queue_capacity, queue_first, queue_count;
-    bool ending;
-
-    int descriptor; /* -1 until there is one */
-    uint32_t payload_max;
-    ms_sender filling; /* what is to be sent after `sending` */
-    ms_sender sending; /* belongs to the thread that set `writing` */
-    size_t sending_size; /* what is in `sending`, as of the last time the lock was held */
-    bool writing;
-    bool blocked; /* the socket takes no more for now */
-    bool broken;  /* nothing can be sent any more */
-    bool lingering; /* there are answers that no worker is about to write */
-    bool tended;    /* the client looks in soon anyhow */
-    uint32_t cancelling_count;
-};
-
-static _Thread_local worker *this_worker;
 
 /* ---- Sending; the lock is held ---- */
 
@@ -72,7 +26,7 @@ static size_t unsent_size(const ms_executor *executor)
 }
 
 /* Writes until all is sent or the socket is full. The lock is released around the writing. */
-static void flush(ms_executor *executor)
+void ms_executor_flush(ms_executor *executor)
 {
     if (executor->writing || executor->blocked || executor->broken || executor->descriptor < 0)
         return; /* who writes now will see what was added */
@@ -96,14 +50,14 @@ static void flush(ms_executor *executor)
     executor->writing = false;
 }
 
-static void put(ms_executor *executor, ms_header header, const void *payload)
+void ms_executor_put(ms_executor *executor, ms_header header, const void *payload)
 {
     if (!executor->broken && !ms_sender_put(&executor->filling, header, payload, header.length))
         executor->broken = true;
 }
 
 /* Something stays behind in the sender. The client is told, once, if it was not going to look in. */
-static void linger(ms_executor *executor)
+void ms_executor_linger(ms_executor *executor)
 {
     executor->lingering = true;
     if (executor->tended)
@@ -115,7 +69,7 @@ static void linger(ms_executor *executor)
 /* ---- Output of jobs ---- */
 
 /* Sends the first `size` bytes as output, in parts that fit a frame. */
-static void send_output(worker *w, int stream, const uint8_t *bytes, size_t size)
+static void send_output(ms_worker *w, int stream, const uint8_t *bytes, size_t size)
 {
     ms_executor *executor = w->executor;
     uint8_t head[MS_OUTPUT_HEAD_SIZE];
@@ -129,7 +83,7 @@ static void send_output(worker *w, int stream, const uint8_t *bytes, size_t size
         if (!ms_bytes_append(&payload, head, sizeof head) || !ms_bytes_append(&payload, bytes, part))
             executor->broken = true;
         else
-            put(executor, (ms_header){0, MS_OUTPUT, (uint32_t)payload.size}, payload.data);
+            ms_executor_put(executor, (ms_header){0, MS_OUTPUT, (uint32_t)payload.size}, payload.data);
         ms_bytes_free(&payload);
         bytes += part;
         size -= part;
@@ -137,11 +91,11 @@ static void send_output(worker *w, int stream, const uint8_t *bytes, size_t size
 }
 
 /* A job that prints faster than the connection carries waits here, unless it is cancelled. */
-static void wait_for_room(ms_executor *executor)
+void ms_executor_wait_for_room(ms_executor *executor)
 {
     while (unsent_size(executor) > UNSENT_MAX && !executor->broken && !ms_task_is_cancelled()) {
         struct timespec limit;
-        flush(executor);
+        ms_executor_flush(executor);
         if (unsent_size(executor) <= UNSENT_MAX)
             break;
         clock_gettime(CLOCK_REALTIME, &limit);
@@ -155,7 +109,7 @@ static void wait_for_room(ms_executor *executor)
 /* The slave's `ms_output`: whole lines go, the beginning of one is kept. */
 static void print(int32_t stream, const void *bytes, uint64_t size)
 {
-    worker *w = this_worker;
+    ms_worker *w = ms_this_worker;
     ms_executor *executor = w->executor;
     ms_bytes *line = &w->lines[stream == 1 ? 0 : 1];
     const uint8_t *newline = memrchr(bytes, '\n', size);
@@ -164,8 +118,8 @@ static void print(int32_t stream, const void *bytes, uint64_t size)
     if (line->size > 0 && (whole > 0 || line->size + size > LINE_MAX_SIZE)) {
         pthread_mutex_lock(&executor->lock);
         send_output(w, stream, line->data, line->size);
-        wait_for_room(executor);
-        linger(executor);
+        ms_executor_wait_for_room(executor);
+        ms_executor_linger(executor);
         pthread_mutex_unlock(&executor->lock);
         ms_bytes_clear(line);
     }
@@ -187,18 +141,19 @@ static void set_failure(ms_bytes *frame, const char *message)
 }
 
 /* Runs the job; its answer is in w->frame behind room for the header. Gives the ordinal of the answer. */
-static int32_t run(worker *w, work *job)
+static int32_t run(ms_worker *w, ms_work *job)
 {
     uint8_t *bytes = job->size <= MS_WORK_INLINE_SIZE ? job->arguments.bytes : job->arguments.block;
     ms_reader arguments = {bytes, bytes + job->size};
     ms_outcome outcome = MS_TASK_CANCELLED;
     w->frame.size = w->failure.size = 0;
+    ms_bytes_free(&w->tail_frame);
     if (!ms_bytes_reserve(&w->frame, 256) || !ms_bytes_reserve(&w->failure, 256))
         return 0;
     w->frame.size = w->failure.size = MS_HEADER_SIZE;
     if (!job->cancelled)
         outcome = ms_task_run(w->task, ms_program.jobs[job->ordinal - 1].run, &arguments, &w->frame, &w->failure);
-    if (outcome == MS_TASK_FINISHED)
+    if (outcome == MS_TASK_FINISHED || outcome == MS_TASK_HANDED_OVER)
         return (int32_t)job->ordinal;
     if (outcome == MS_TASK_FAILED && w->failure.size > MS_HEADER_SIZE) {
         ms_bytes failed = w->frame;
@@ -215,12 +170,17 @@ static int32_t run(worker *w, work *job)
 }
 
 /* Puts the answer into the sender, behind what the job printed. The lock is held. */
-static void answer(worker *w, int32_t ordinal, uint32_t jid)
+static void answer(ms_worker *w, int32_t ordinal, uint32_t jid)
 {
     ms_executor *executor = w->executor;
     for (int i = 0; i < 2; i++) {
         send_output(w, i + 1, w->lines[i].data, w->lines[i].size);
         ms_bytes_clear(&w->lines[i]);
+    }
+    if (w->tail_frame.size > 0) { /* the answer is another job */
+        if (!executor->broken && !ms_sender_give(&executor->filling, &w->tail_frame))
+            executor->broken = true;
+        return;
     }
     if (ordinal == 0 || w->frame.size < MS_HEADER_SIZE) { /* not even memory to say so */
         executor->broken = true;
@@ -228,7 +188,7 @@ static void answer(worker *w, int32_t ordinal, uint32_t jid)
     }
     ms_header header = {ordinal, jid, (uint32_t)(w->frame.size - MS_HEADER_SIZE)};
     if (w->frame.size < MS_LARGE_SIZE) {
-        put(executor, header, w->frame.data + MS_HEADER_SIZE);
+        ms_executor_put(executor, header, w->frame.data + MS_HEADER_SIZE);
         return;
     }
     ms_header_encode(w->frame.data, header);
@@ -238,32 +198,19 @@ static void answer(worker *w, int32_t ordinal, uint32_t jid)
 
 /* ---- Workers ---- */
 
-static work take_work(ms_executor *executor)
+static ms_work take_work(ms_executor *executor)
 {
-    work taken = executor->queue[executor->queue_first];
+    ms_work taken = executor->queue[executor->queue_first];
     executor->queue_first = (executor->queue_first + 1) & (executor->queue_capacity - 1);
     executor->queue_count--;
     return taken;
 }
 
-static void wait_for_work(ms_executor *executor)
-{
-    while (executor->queue_count == 0 && !executor->ending) {
-        if (unsent_size(executor) > 0 && !executor->writing && !executor->blocked && !executor->broken) {
-            flush(executor);
-            continue;
-        }
-        executor->idle_count++;
-        pthread_cond_wait(&executor->more_work, &executor->lock);
-        executor->idle_count--;
-    }
-}
-
 /* One job from the queue to its answer. The lock is held before and after. */
-static void work_once(worker *w, uint64_t *now)
+static void work_once(ms_worker *w, uint64_t *now)
 {
     ms_executor *executor = w->executor;
-    work job = take_work(executor);
+    ms_work job = take_work(executor);
     uint64_t began = *now;
     w->jid = job.jid;
     w->cancelled = false;
@@ -274,56 +221,29 @@ static void work_once(worker *w, uint64_t *now)
     *now = ms_clock_ns();
     pthread_mutex_lock(&executor->lock);
     answer(w, ordinal, job.jid);
+    ms_children_end(w); /* a tail job may wait for them, so they are released behind it */
     w->jid = 0;
     executor->cancelling_count -= w->cancelled;
     if (executor->queue_count == 0 || *now - began > LONG_JOB_NS || unsent_size(executor) > FLUSH_SIZE)
-        flush(executor);
+        ms_executor_flush(executor);
     else
-        linger(executor);
-    wait_for_room(executor);
+        ms_executor_linger(executor);
+    ms_executor_wait_for_room(executor);
 }
 
-static void *work_on(void *argument)
+void ms_executor_work(ms_worker *w)
 {
-    worker *w = argument;
     ms_executor *executor = w->executor;
-    this_worker = w;
-    ms_task_thread_begin();
-    pthread_mutex_lock(&executor->lock);
-    for (;;) {
-        wait_for_work(executor);
-        if (executor->ending)
-            break;
-        uint64_t now = ms_clock_ns();
-        while (executor->queue_count > 0 && !executor->ending)
-            work_once(w, &now);
-        pthread_cond_broadcast(&executor->changed);
-    }
-    pthread_mutex_unlock(&executor->lock);
-    ms_task_thread_end();
-    return NULL;
+    uint64_t now = ms_clock_ns();
+    while (executor->queue_count > 0 && !executor->ending && executor->first_resuming == NULL &&
+           executor->busy_count <= executor->options.slots)
+        work_once(w, &now);
 }
 
 /* ---- Beginning and end ---- */
 
-static bool start_worker(ms_executor *executor, pthread_attr_t *attributes)
-{
-    worker *w = &executor->workers[executor->worker_count];
-    w->executor = executor;
-    w->task = ms_task_create(executor->options.memory_max);
-    if (w->task == NULL)
-        return false;
-    if (pthread_create(&w->thread, attributes, work_on, w) != 0) {
-        ms_task_destroy(w->task);
-        return false;
-    }
-    executor->worker_count++;
-    return true;
-}
-
 ms_executor *ms_executor_create(const ms_executor_options *options)
 {
-    pthread_attr_t attributes;
     ms_executor *executor = calloc(1, sizeof *executor);
     if (executor == NULL)
         return NULL;
@@ -335,14 +255,12 @@ ms_executor *ms_executor_create(const ms_executor_options *options)
     pthread_cond_init(&executor->changed, NULL);
     executor->queue_capacity = 256;
     executor->queue = malloc(executor->queue_capacity * sizeof *executor->queue);
-    executor->workers = calloc(options->slots, sizeof *executor->workers);
     ms_output = print;
-    bool fine = executor->queue != NULL && executor->workers != NULL && ms_task_attributes(&attributes);
-    if (fine) {
-        for (uint32_t i = 0; i < options->slots && fine; i++)
-            fine = start_worker(executor, &attributes);
-        pthread_attr_destroy(&attributes);
-    }
+    bool fine = executor->queue != NULL;
+    pthread_mutex_lock(&executor->lock);
+    for (uint32_t i = 0; i < options->slots && fine; i++)
+        fine = ms_workers_start(executor);
+    pthread_mutex_unlock(&executor->lock);
     if (fine)
         return executor;
     ms_executor_destroy(executor);
@@ -358,27 +276,12 @@ void ms_executor_connect(ms_executor *executor, int descriptor, uint32_t payload
     pthread_mutex_unlock(&executor->lock);
 }
 
-static void free_worker(worker *w)
-{
-    ms_task_destroy(w->task);
-    ms_bytes_free(&w->frame);
-    ms_bytes_free(&w->failure);
-    ms_bytes_free(&w->lines[0]);
-    ms_bytes_free(&w->lines[1]);
-}
-
 void ms_executor_destroy(ms_executor *executor)
 {
-    pthread_mutex_lock(&executor->lock);
-    executor->ending = true;
-    pthread_cond_broadcast(&executor->more_work);
-    pthread_mutex_unlock(&executor->lock);
-    for (uint32_t i = 0; i < executor->worker_count; i++) {
-        pthread_join(executor->workers[i].thread, NULL);
-        free_worker(&executor->workers[i]);
-    }
+    ms_workers_end(executor);
+    ms_children_destroy(executor);
     while (executor->queue_count > 0) {
-        work left = take_work(executor);
+        ms_work left = take_work(executor);
         if (left.size > MS_WORK_INLINE_SIZE)
             free(left.arguments.block);
     }
@@ -388,7 +291,6 @@ void ms_executor_destroy(ms_executor *executor)
     pthread_cond_destroy(&executor->changed);
     pthread_mutex_destroy(&executor->lock);
     free(executor->queue);
-    free(executor->workers);
     free(executor);
 }
 
@@ -400,7 +302,7 @@ static bool reserve_queue(ms_executor *executor)
     if (executor->queue_count < executor->queue_capacity)
         return true;
     uint32_t capacity = executor->queue_capacity * 2, mask = executor->queue_capacity - 1;
-    work *queue = malloc(capacity * sizeof *queue);
+    ms_work *queue = malloc(capacity * sizeof *queue);
     if (queue == NULL)
         return false;
     for (uint32_t i = 0; i < executor->queue_count; i++)
@@ -417,7 +319,7 @@ bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, cons
     pthread_mutex_lock(&executor->lock);
     bool fine = reserve_queue(executor);
     if (fine) {
-        work *added = &executor->queue[(executor->queue_first + executor->queue_count) & (executor->queue_capacity - 1)];
+        ms_work *added = &executor->queue[(executor->queue_first + executor->queue_count) & (executor->queue_capacity - 1)];
         added->ordinal = ordinal;
         added->jid = jid;
         added->size = size;
@@ -437,31 +339,30 @@ bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, cons
 void ms_executor_begin(ms_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);
-    uint32_t wanted = executor->queue_count < executor->idle_count ? executor->queue_count : executor->idle_count;
-    for (uint32_t i = 0; i < wanted; i++)
-        pthread_cond_signal(&executor->more_work);
+    ms_workers_dispatch(executor);
     pthread_mutex_unlock(&executor->lock);
 }
 
-static void cancel_worker(ms_executor *executor, worker *w)
+static void cancel_worker(ms_executor *executor, ms_worker *w)
 {
     if (!w->cancelled)
         executor->cancelling_count++;
     w->cancelled = true;
     ms_task_cancel(w->task);
+    pthread_cond_signal(&w->wake);
 }
 
 void ms_executor_cancel(ms_executor *executor, uint32_t jid)
 {
     pthread_mutex_lock(&executor->lock);
     for (uint32_t i = 0; i < executor->queue_count; i++) {
-        work *one = &executor->queue[(executor->queue_first + i) & (executor->queue_capacity - 1)];
+        ms_work *one = &executor->queue[(executor->queue_first + i) & (executor->queue_capacity - 1)];
         if (one->jid == jid)
             one->cancelled = true;
     }
-    for (uint32_t i = 0; i < executor->worker_count; i++)
-        if (executor->workers[i].jid == jid)
-            cancel_worker(executor, &executor->workers[i]);
+    for (ms_worker *w = executor->workers; w != NULL; w = w->next)
+        if (w->jid == jid)
+            cancel_worker(executor, w);
     pthread_mutex_unlock(&executor->lock);
 }
 
@@ -470,32 +371,67 @@ void ms_executor_cancel_all(ms_executor *executor)
     pthread_mutex_lock(&executor->lock);
     for (uint32_t i = 0; i < executor->queue_count; i++)
         executor->queue[(executor->queue_first + i) & (executor->queue_capacity - 1)].cancelled = true;
-    for (uint32_t i = 0; i < executor->worker_count; i++)
-        if (executor->workers[i].jid != 0)
-            cancel_worker(executor, &executor->workers[i]);
+    for (ms_worker *w = executor->workers; w != NULL; w = w->next)
+        if (w->jid != 0)
+            cancel_worker(executor, w);
     pthread_mutex_unlock(&executor->lock);
 }
 
-void ms_executor_take_back(ms_executor *executor, ms_bytes *jids)
+/* Jobs that have not begun leave the queue. The lock is held. */
+static void take_back(ms_executor *executor, ms_bytes *jids)
 {
     uint8_t bytes[4];
-    pthread_mutex_lock(&executor->lock);
-    while (executor->queue_count > 0) {
+    while (executor->queue_count > 0 && jids->size < MS_RECALLED_MAX) {
         ms_put_u32(bytes, executor->queue[executor->queue_first].jid);
         if (!ms_bytes_append(jids, bytes, sizeof bytes))
             break; /* then it is run */
-        work back = take_work(executor);
+        ms_work back = take_work(executor);
         if (back.size > MS_WORK_INLINE_SIZE)
             free(back.arguments.block);
     }
+}
+
+void ms_executor_take_back(ms_executor *executor)
+{
+    ms_bytes jids;
+    pthread_mutex_lock(&executor->lock);
+    bool more = true;
+    while (more) {
+        ms_bytes_init(&jids);
+        take_back(executor, &jids);
+        more = jids.size > 0;
+        if (more)
+            ms_executor_put(executor, (ms_header){0, MS_RECALLED, (uint32_t)jids.size}, jids.data);
+        ms_bytes_free(&jids);
+    }
+    ms_executor_flush(executor);
     pthread_mutex_unlock(&executor->lock);
+}
+
+/* There is a slot and no thread for it, since all wait: others may have what is queued here. */
+static void give_back_starved(ms_executor *executor)
+{
+    ms_bytes jids = {0};
+    if (!executor->starved)
+        return;
+    ms_workers_dispatch(executor);
+    if (!executor->starved || executor->queue_count == 0)
+        return;
+    if (!executor->starved_said)
+        fprintf(stderr, "%s-slave: no more threads for jobs: %u wait for others here; further ones go back to the master\n",
+                ms_program.name, executor->worker_count);
+    executor->starved_said = true;
+    take_back(executor, &jids);
+    ms_executor_put(executor, (ms_header){0, MS_RECALLED, (uint32_t)jids.size}, jids.data);
+    ms_bytes_free(&jids);
+    ms_executor_flush(executor);
 }
 
 void ms_executor_send(ms_executor *executor, ms_header header, const void *payload)
 {
     pthread_mutex_lock(&executor->lock);
-    put(executor, header, payload);
-    flush(executor);
+    ms_executor_put(executor, header, payload);
+    ms_executor_flush(executor);
     pthread_mutex_unlock(&executor->lock);
 }
 
@@ -503,12 +439,14 @@ int ms_executor_tend(ms_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);
     bool lingered = executor->lingering;
-    flush(executor);
-    for (uint32_t i = 0; i < executor->worker_count && executor->cancelling_count > 0; i++)
-        if (executor->workers[i].cancelled && executor->workers[i].jid != 0)
-            ms_task_cancel(executor->workers[i].task);
+    ms_executor_flush(executor);
+    for (ms_worker *w = executor->cancelling_count > 0 ? executor->workers : NULL; w != NULL; w = w->next)
+        if (w->cancelled && w->jid != 0)
+            ms_task_cancel(w->task);
+    ms_workers_reap(executor);
+    give_back_starved(executor);
     executor->tended = lingered;
-    int again = lingered ? TEND_MS : executor->cancelling_count > 0 ? RESIGNAL_MS : -1;
+    int again = lingered ? TEND_MS : executor->cancelling_count > 0 ? RESIGNAL_MS : executor->starved ? STARVED_MS : -1;
     pthread_mutex_unlock(&executor->lock);
     return again;
 }
@@ -517,14 +455,14 @@ void ms_executor_writable(ms_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);
     executor->blocked = false;
-    flush(executor);
+    ms_executor_flush(executor);
     pthread_mutex_unlock(&executor->lock);
 }
 
 static bool runs_nothing(const ms_executor *executor)
 {
-    for (uint32_t i = 0; i < executor->worker_count; i++)
-        if (executor->workers[i].jid != 0)
+    for (const ms_worker *w = executor->workers; w != NULL; w = w->next)
+        if (w->jid != 0)
             return false;
     return executor->queue_count == 0;
 }
@@ -550,9 +488,9 @@ bool ms_executor_settle(ms_executor *executor, int timeout_ms)
         limit.tv_sec += limit.tv_nsec / 1000000000;
         limit.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&executor->changed, &executor->lock, &limit);
-        for (uint32_t i = 0; i < executor->worker_count; i++)
-            if (executor->workers[i].jid != 0)
-                cancel_worker(executor, &executor->workers[i]);
+        for (ms_worker *w = executor->workers; w != NULL; w = w->next)
+            if (w->jid != 0)
+                cancel_worker(executor, w);
     }
     pthread_mutex_unlock(&executor->lock);
     return settled;

@@ -1,6 +1,6 @@
 /* The executor: jobs on a pool of threads, and the frames that they give rise to.
  *
- * One thread for each slot, each with a task of its own (core/task.h). They take jobs from a queue, oldest first, and put answers
+ * A thread for each job that has begun, each with a task of its own (core/task.h), and as many slots as may work at a time. They take jobs from a queue, oldest first, and put answers
  * into one sender; whoever finds that the queue has run dry, that much has gathered, or that its job took long, writes to
  * the socket himself. What stays behind nevertheless, because a short job was followed by a long one, is written by the client's
  * thread, which looks after it every millisecond as long as there is anything (ms_executor_tend).
@@ -19,6 +19,7 @@ enum { MS_WORK_INLINE_SIZE = 48 }; /* arguments up to this size are copied */
 typedef struct ms_executor_options {
     uint32_t slots;
     uint64_t memory_max; /* for each job; 0: no limit */
+    uint32_t waiting_max; /* threads beyond the slots, for jobs that wait for others */
     /* Called when ms_executor_tend should be called sooner than it said; on any thread. */
     void (*wake)(void *context);
     void *context;
@@ -36,8 +37,10 @@ void ms_executor_begin(ms_executor *executor);
 /* Stops a job; nothing happens when it is not there any more. */
 void ms_executor_cancel(ms_executor *executor, uint32_t jid);
 void ms_executor_cancel_all(ms_executor *executor);
-/* Takes the jobs back that have not begun: their jids are appended, 4 bytes each. */
-void ms_executor_take_back(ms_executor *executor, ms_bytes *jids);
+/* Gives the jobs back to the master that have not begun. */
+void ms_executor_take_back(ms_executor *executor);
+/* How a job ended that a job here has started: the payload of a `result`. False: it is none. */
+bool ms_executor_child_ended(ms_executor *executor, const uint8_t *payload, uint32_t size);
 /* Sends a frame of the client's own. */
 void ms_executor_send(ms_executor *executor, ms_header header, const void *payload);
 /* Writes what has gathered, and signals again those that are to be cancelled. Gives the milliseconds until it should be called

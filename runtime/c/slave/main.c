@@ -12,7 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
+enum { STATUS_FAILED = 1, STATUS_USAGE = 2, MS_WAITING_MAX = 20000 };
 
 static int signal_descriptor;
 
@@ -22,6 +22,12 @@ static bool set_slots(void *context, const char *value, bool from_environment, c
 {
     (void)from_environment;
     return ms_option_count(&((ms_client_options *)context)->slots, value, 1, MS_SLOTS_MAX, message);
+}
+
+static bool set_waiting_max(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_count(&((ms_client_options *)context)->waiting_max, value, 1, MS_WAITING_MAX, message);
 }
 
 static bool set_connect_for(void *context, const char *value, bool from_environment, char *message)
@@ -65,6 +71,7 @@ static const ms_option option_rows[] = {
     {"connect-for", 0, MS_OPTION_VALUE, "S", "how long to try to connect (60)", set_connect_for},
     {"once", 0, MS_OPTION_FLAG, NULL, "try each address once", set_once},
     {"memory-max", 0, MS_OPTION_VALUE, "BYTES", "memory for each job (no limit)", set_memory_max},
+    {"waiting-max", 0, MS_OPTION_VALUE, "N", "jobs that wait for others, at once (20000)", set_waiting_max},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
     {"insecure", 0, MS_OPTION_FLAG, NULL, "allow addresses on other machines, unencrypted", set_insecure},
     {"quiet", 0, MS_OPTION_FLAG, NULL, "no log lines", set_quiet},
@@ -154,7 +161,7 @@ static int complain(const char *message, int status)
 
 int main(int argc, char **argv)
 {
-    ms_client_options options = {.slots = usable_cpus(), .connect_for = 60, .payload_max = UINT32_MAX};
+    ms_client_options options = {.slots = usable_cpus(), .connect_for = 60, .waiting_max = MS_WAITING_MAX, .payload_max = UINT32_MAX};
     char message[MS_MESSAGE_MAX];
     switch (read_options(&options, argc, argv)) {
     case MS_OPTIONS_FINE: break;

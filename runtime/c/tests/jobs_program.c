@@ -566,6 +566,18 @@ PROGRAM static void master_holes(void)
     get_int_result(jobs[2]);
 }
 
+/* Cancels a job that waits for one that never ends: both leave the one slot. */
+PROGRAM static void master_cancel_outer(void)
+{
+    ms_job *outer = new_pair(OUTER, SPIN, 1);
+    ms_remote_start(outer);
+    while (ms_job_wait_for(outer, 0.2) != MS_RUNNING)
+        ms_fail(text_of("it does not run"));
+    ms_job_cancel(outer);
+    ms_job_release(outer);
+    print_line(1, "after it ", get_int_result(remote(NOOP, 5)));
+}
+
 PROGRAM static void master(void)
 {
     static const struct {
@@ -574,7 +586,8 @@ PROGRAM static void master(void)
     } blocks[] = {{"one", master_one},       {"many", master_many},       {"trips", master_trips}, {"bytes", master_bytes},
                   {"cancel", master_cancel}, {"story", master_story},     {"any", master_any},     {"nothing", master_nothing},
                   {"hold", master_hold},     {"poison", master_poison},
-                  {"two", master_two},       {"holes", master_holes}};
+                  {"two", master_two},       {"holes", master_holes},
+                  {"cancel_outer", master_cancel_outer}};
     ms_vector word;
     if (!ms_arg(0, &word))
         ms_fail(text_of("what?"));

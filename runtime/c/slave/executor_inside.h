@@ -1,0 +1,100 @@
+/* The executor from inside: its state, for executor.c (queue, answers, sending), workers.c (threads and slots) and children.c (the
+ * jobs that jobs here have started). One lock guards all of it. */
+#ifndef MS_EXECUTOR_INSIDE_H
+#define MS_EXECUTOR_INSIDE_H
+
+#include "core/task.h"
+#include "slave/executor.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* A job that waits for a thread. */
+typedef struct ms_work {
+    uint32_t ordinal, jid, size;
+    bool cancelled;
+    union {
+        uint8_t bytes[MS_WORK_INLINE_SIZE];
+        uint8_t *block; /* of malloc's, when there are more */
+    } arguments;
+} ms_work;
+
+typedef struct ms_worker {
+    ms_executor *executor;
+    pthread_t thread;
+    void *stack;
+    ms_task *task;
+    uint32_t jid; /* of the job that it runs, 0 for none; changed under the lock, by its own thread */
+    bool cancelled;
+    ms_bytes frame;
+    ms_bytes failure;
+    ms_bytes lines[2]; /* the beginnings of lines on standard output and standard error */
+    pthread_cond_t wake;
+    bool woken;   /* one of the jobs that it waits for has ended */
+    bool granted; /* it may go on: a slot is counted for it */
+    ms_job *children; /* records of the jobs that its job has started */
+    ms_bytes tail_frame; /* the spawn of what its job goes on as, in place of an answer */
+    struct ms_worker *next, *previous; /* all of them, or those that are dead */
+    struct ms_worker *next_resuming;
+} ms_worker;
+
+struct ms_executor {
+    ms_executor_options options;
+    pthread_mutex_t lock;
+    pthread_cond_t more_work, changed;
+    ms_worker *workers;
+    ms_worker *dead; /* they end, and touch nothing any more */
+    uint32_t worker_count;
+    uint32_t idle_count, starting_count;
+    uint32_t busy_count; /* slots that are used: by a thread that works, not by one that waits for a job */
+    ms_worker *first_resuming, *last_resuming; /* they want to go on, and come before what is queued */
+    bool starved; /* no thread could be made for a free slot */
+    bool starved_said;
+    ms_work *queue; /* a ring; its capacity is a power of two */
+    uint32_t queue_capacity, queue_first, queue_count;
+    bool ending;
+
+    ms_job **children; /* by number */
+    uint32_t child_capacity;
+    uint32_t *free_numbers;
+    uint32_t free_count;
+    uint64_t end_number;
+
+    int descriptor; /* -1 until there is one */
+    uint32_t payload_max;
+    ms_sender filling; /* what is to be sent after `sending` */
+    ms_sender sending; /* belongs to the thread that set `writing` */
+    size_t sending_size; /* what is in `sending`, as of the last time the lock was held */
+    bool writing;
+    bool blocked; /* the socket takes no more for now */
+    bool broken;  /* nothing can be sent any more */
+    bool lingering; /* there are answers that no worker is about to write */
+    bool tended;    /* the client looks in soon anyhow */
+    uint32_t cancelling_count;
+};
+
+extern _Thread_local ms_worker *ms_this_worker;
+
+/* executor.c. The lock is held; ms_executor_flush releases it around the writing. */
+void ms_executor_put(ms_executor *executor, ms_header header, const void *payload);
+void ms_executor_flush(ms_executor *executor);
+void ms_executor_linger(ms_executor *executor);
+void ms_executor_wait_for_room(ms_executor *executor);
+/* Runs what is queued as long as the slot is its own; on the worker's thread. */
+void ms_executor_work(ms_worker *worker);
+
+/* workers.c. The lock is held. */
+bool ms_workers_start(ms_executor *executor);
+/* Wakes or makes threads for what is queued, as far as slots are free. */
+void ms_workers_dispatch(ms_executor *executor);
+/* Lends the slot of this worker until it is woken, cancelled or the time has come (UINT64_MAX: never). */
+void ms_worker_park(ms_worker *worker, uint64_t deadline);
+void ms_workers_reap(ms_executor *executor);
+/* Ends and frees all of them; the lock is not held. */
+void ms_workers_end(ms_executor *executor);
+
+/* children.c */
+/* The job that ran here is over: its handles go with it. The lock is held. */
+void ms_children_end(ms_worker *worker);
+void ms_children_destroy(ms_executor *executor);
+#endif
