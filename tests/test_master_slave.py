@@ -190,7 +190,8 @@ def test_one_job(world: World) -> None:
 
 
 def test_many_jobs_on_several_slaves(world: World) -> None:
-    assert world.run("many", NOOP, 20000, 0, 1, slaves=2, options=["--min-slaves", "2"]) == Ended(0, "sum 199990000\n", "")
+    ended = world.run("many", NOOP, 20000, 0, 1, slaves=2, options=["--min-slaves", "2"])
+    assert ended == Ended(0, "sum 199990000\n", "")
 
 
 def test_one_after_the_other(world: World) -> None:
