@@ -26,14 +26,13 @@ SPACE = b" \t\n\v\f\r"
 
 def call(twin: Twin, e: Builtin) -> Value:
     changing = CHANGING.get(e.name)
-    is_of_vector = bool(e.arguments) and isinstance(e.arguments[0].type, VectorType)
-    if changing is not None and is_of_vector:
+    if changing is not None:
         place = twin.place(e.arguments[0])
         rest = [twin.value(each) for each in e.arguments[1:]]
         result: Value = changing(twin, e, twin.reached(place), rest)
         return result
     given = [twin.value(each) for each in e.arguments]
-    twin.spend(sum(len(each) for each in given if isinstance(each, bytes | tuple)))
+    twin.spend(sum(len(each) for each in given if isinstance(each, bytes | tuple | dict)))
     answer: Value = FUNCTIONS[e.name](twin, e, given)
     return answer
 
@@ -67,7 +66,7 @@ def _resize(twin: Twin, e: Builtin, cell: Cell, rest: list[Any]) -> Any:
 
 
 def _clear(twin: Twin, e: Builtin, cell: Cell, rest: list[Any]) -> Any:
-    cell.put(_made(e.arguments[0].type, []))
+    cell.put(zero_of(twin.structs, e.arguments[0].type))
     return 0
 
 
@@ -85,6 +84,9 @@ def _insert(twin: Twin, e: Builtin, cell: Cell, rest: list[Any]) -> Any:
 
 def _remove(twin: Twin, e: Builtin, cell: Cell, rest: list[Any]) -> Any:
     value: Any = cell.get()
+    if isinstance(value, dict):
+        cell.put({key: each for key, each in value.items() if key != rest[0]})
+        return rest[0] in value
     index = twin.checked(value, rest[0])
     cell.put(value[:index] + value[index + 1 :])
     return value[index]
@@ -297,6 +299,10 @@ FUNCTIONS: dict[str, Function] = {
     "find": _find,
     "contains": _find,
     "sum": _sum,
+    "has": lambda twin, e, given: given[1] in given[0],
+    "lookup": lambda twin, e, given: given[0].get(given[1], given[2]),
+    "keys": lambda twin, e, given: _made(e.type, list(given[0])),
+    "values": lambda twin, e, given: _made(e.type, list(given[0].values())),
     "split": _split,
     "join": lambda twin, e, given: given[1].join(given[0]),
     "trim": lambda twin, e, given: given[0].strip(SPACE),

@@ -27,11 +27,13 @@ from generate.tree import (
     Function,
     Index,
     Literal,
+    MapOf,
     Name,
     Slice,
     Struct,
     StructOf,
     Unary,
+    Value,
     VectorOf,
     fields_of,
     is_ordered,
@@ -48,6 +50,7 @@ from ms.types import (
     STRING,
     VOID,
     JobType,
+    MapType,
     StructType,
     Type,
     VectorType,
@@ -185,12 +188,22 @@ class Expressions:
                     return Literal(type, ())
                 elements = [self.value(type.element, depth - 1) for _ in range(self.random.choice((1, 3, 3, 3, 4)))]
                 return VectorOf(type, tuple(elements))
+            case MapType():
+                keys = self.random.sample(self.keys(type.key), self.random.choice((0, 2, 2, 2)) if depth >= -1 else 0)
+                if not keys:
+                    return Literal(type, {})
+                return MapOf(type, tuple(keys), tuple(self.value(type.value, depth - 1) for _ in keys))
             case StructType():
                 fields = [each for each in fields_of(self.world.structs, type) if depth >= -1 and self.chance(90)]
                 self.random.shuffle(fields)
                 return StructOf(type, tuple((name, self.fitting(of, depth - 1)) for name, of in fields))
             case _:
                 raise AssertionError(type)
+
+    def keys(self, type: Type) -> list[Literal]:
+        """Few, so that most of them are there."""
+        few: dict[Type, tuple[Value, ...]] = {BOOL: (False, True), CHAR: (97, 98), STRING: (b"a", b"b c")}
+        return [Literal(type, value) for value in few.get(type, (0, 1))]
 
     # Places
 
@@ -219,6 +232,8 @@ class Expressions:
         if len(steps) == 3 or not self._reaches(at, type, 4 - len(steps)):
             return
         match at:
+            case MapType(value=value):
+                self._parts(variable, value, (*steps, ("", value)), type, found)
             case VectorType(element=element):
                 self._parts(variable, element, (*steps, ("", element)), type, found)
             case StructType():
@@ -236,6 +251,8 @@ class Expressions:
         match start:
             case VectorType():
                 return self._reaches(start.element, type, depth - 1)
+            case MapType():
+                return self._reaches(start.value, type, depth - 1)
             case StructType():
                 fields = fields_of(self.world.structs, start)
                 return any(self._reaches(of, type, depth - 1) for _, of in fields)
@@ -245,6 +262,9 @@ class Expressions:
     def index(self, base: Expression) -> Expression:
         """Mostly within range; sometimes with an effect of its own."""
         r = self.random
+        if isinstance(base.type, MapType):
+            is_simple = self._is_in_index or self.chance(80)
+            return r.choice(self.keys(base.type.key)) if is_simple else self._key(base.type.key)
         if self._is_in_index or self.chance(70):
             return Literal(INT, r.choice((0, 0, 0, 0, 1, 1, 2)))
         if self.chance(45):
@@ -253,10 +273,14 @@ class Expressions:
             )
         type = r.choice((INT, LONG, CHAR))
         mask = Literal(INT, r.choice((0, 1, 1, 3)))
+        value = self._key(type)
+        return Binary(LONG if type is LONG else INT, "&", value, mask)
+
+    def _key(self, type: Type) -> Expression:
         self._is_in_index = True
         value = self.value(type, 1)
         self._is_in_index = False
-        return Binary(LONG if type is LONG else INT, "&", value, mask)
+        return value
 
     # Values
 
@@ -282,6 +306,9 @@ class Expressions:
     def typed_literal(self, type: Type, depth: int) -> Expression:
         """A literal that says its own type: no `[]` in it, nor a vector of chars that looks like a string."""
         made = self.literal(type, depth)
+        if isinstance(made, Literal) and isinstance(type, MapType):
+            key = self.random.choice(self.keys(type.key))
+            return MapOf(type, (key,), (self.typed_literal(type.value, min(depth, 0) - 1),))
         if isinstance(made, Literal) and made.value == () and isinstance(type, VectorType):
             element = type.element
             return Builtin(type, "fill", (Literal(INT, 0), self.typed_literal(element, min(depth, 0) - 1)))
@@ -297,7 +324,7 @@ class Expressions:
         return self.value(type, depth)
 
     def _ways(self, type: Type) -> list[Callable[[Type, int], Expression | None]]:
-        ways = [self._choice, self._call, self._call, self._call, self._element, self._taken]
+        ways = [self._choice, self._call, self._call, self._call, self._element, self._taken, self._looked_up]
         if self.world.in_master:
             ways.append(self._got)
         if type in SCALARS:
@@ -312,6 +339,32 @@ class Expressions:
         elif isinstance(type, JobType):
             ways = [self._choice, self._element]
         return ways
+
+    def _looked_up(self, type: Type, depth: int) -> Expression | None:
+        """Out of a map: a value, whether a key is there, all keys, all values."""
+        r = self.random
+        kinds = [each for each in self.world.types if isinstance(each, MapType)]
+        kind = r.choice(kinds)
+        found = [each for each in kinds if each.value == type]
+        if found and self.chance(60):
+            kind = r.choice(found)
+            return Builtin(type, "lookup", (self.value(kind, depth), self.key(kind), self.value(type, depth)))
+        if type is INT:
+            return Builtin(INT, "size", (self.value(kind, depth),), method=self.chance(40))
+        if type is BOOL:
+            place = self.place(kind, to_change=True)
+            if place is not None and self.chance(40):
+                return Builtin(BOOL, "remove", (place, r.choice(self.keys(kind.key))))
+            return Builtin(BOOL, "has", (self.value(kind, depth), self.key(kind)), method=self.chance(40))
+        for kind in kinds:
+            if VectorType(kind.key) == type:
+                return Builtin(type, "keys", (self.value(kind, depth),))
+            if VectorType(kind.value) == type:
+                return Builtin(type, "values", (self.value(kind, depth),))
+        return None
+
+    def key(self, type: MapType) -> Expression:
+        return self.random.choice(self.keys(type.key)) if self.chance(60) else self.value(type.key, 1)
 
     def _choice(self, type: Type, depth: int) -> Expression | None:
         return Choice(type, self.value(BOOL, depth), self.value(type, depth), self.value(type, depth))
@@ -364,6 +417,8 @@ class Expressions:
         for index, parameter in enumerate(function.parameters):
             if parameter.name == "depth":
                 arguments[index] = Literal(INT, self.random.choice((0, 1, 1, 2, 2, 3)))
+            elif arguments[index] is None and remote and self.chance(25):
+                arguments[index] = self.place(JobType(parameter.type)) or self.fitting(parameter.type, depth)
             elif arguments[index] is None:
                 arguments[index] = self.fitting(parameter.type, depth)
         for name in avoided:
@@ -431,6 +486,8 @@ class Expressions:
             right = Literal(type, r.choice((1, 2, 3, -1, -7, 10, 16, 1000)))
         if left.type != type and right.type != type:
             left = self.value(type, depth)
+        if left.type != right.type:
+            left, right = _firm(left), _firm(right)
         return Binary(type, operator, left, right)
 
     def operand(self, type: Type, depth: int) -> Expression:
@@ -448,6 +505,8 @@ class Expressions:
         right = self.operand(kind, depth) if kind in NUMBER_TYPES else self.value(kind, depth)
         if isinstance(left, Name) and isinstance(right, Name) and left.name == right.name and kind in SCALARS:
             right = self.scalar(kind)
+        if left.type != right.type:
+            left, right = _firm(left), _firm(right)
         return Binary(BOOL, r.choice(operators), left, right)
 
     def _logical(self, type: Type, depth: int) -> Expression | None:
@@ -576,6 +635,8 @@ def _is_signed(e: Expression | None) -> bool:
 
 def _firm(e: Expression) -> Expression:
     """A literal takes its type from where it stands; this one keeps its own."""
-    if (isinstance(e, Literal) and e.type in (INT, CHAR)) or (isinstance(e, Choice | Unary) and e.type in NUMBERS):
+    if (isinstance(e, Literal) and e.type in (INT, CHAR, DOUBLE)) or (
+        isinstance(e, Choice | Unary) and e.type in NUMBERS
+    ):
         return Convert(e.type, e)
     return e

@@ -140,9 +140,9 @@ def faults(data: bytes, run: bool, level: int = 0) -> tuple[str, list[str]]:
 
 
 def _run(data: bytes, analysed: judge.Analysed, directory: Path, level: int) -> list[str]:
-    compiled = judge.compile_at(analysed, level, directory, [codegen.Role.MASTER])
     if DANGEROUS.search(data):
         return []
+    compiled = judge.compile_at(analysed, level, directory, [codegen.Role.MASTER])
     work = directory / "work"
     work.mkdir()
     try:

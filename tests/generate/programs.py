@@ -30,6 +30,7 @@ from generate.tree import (
     Field,
     For,
     ForEach,
+    ForPairs,
     ForRange,
     Function,
     If,
@@ -59,6 +60,7 @@ from ms.types import (
     STRING,
     VOID,
     JobType,
+    MapType,
     StructType,
     Type,
     VectorType,
@@ -256,9 +258,9 @@ class Statements(Expressions):
 
     def _loop(self, depth: int) -> list[Statement]:
         jumps, self._jumps = self._jumps, ["break", "continue"]
-        made = self.random.choice((self._while, self._counted, self._range, self._each, self._each, self._each_once))(
-            depth
-        )
+        made = self.random.choice(
+            (self._while, self._counted, self._range, self._each, self._each, self._each_once, self._pairs)
+        )(depth)
         self._jumps = jumps
         return made
 
@@ -292,6 +294,16 @@ class Statements(Expressions):
         self._count += 1
         name = f"v{self._count}"
         return [ForRange(type, name, low, high, self.block(depth, Variable(type, name)))]
+
+    def _pairs(self, depth: int) -> list[Statement]:
+        kind = self.random.choice([each for each in self.world.types if isinstance(each, MapType)])
+        sequence = (self.place(kind) if self.chance(70) else None) or self.value(kind, 2)
+        self._count += 2
+        key, value = f"v{self._count - 1}", f"v{self._count}"
+        body = self.block(depth, Variable(kind.key, key), Variable(kind.value, value))
+        if self.chance(25):
+            return [ForEach(kind.key, value, sequence, self.block(depth, Variable(kind.key, value)))]
+        return [ForPairs(kind.key, key, kind.value, value, sequence, body)]
 
     def _each(self, depth: int) -> list[Statement]:
         kind = self.some_vector()
@@ -373,6 +385,8 @@ class Maker:
             VectorType(VectorType(INT)),
         ]
         w.types += [VectorType(r.choice((LONG, BOOL, FLOAT))), VectorType(LONG), VectorType(FLOAT)]
+        w.types += [MapType(STRING, INT), MapType(INT, VectorType(INT))]
+        w.types += [MapType(r.choice((LONG, CHAR, BOOL, STRING)), r.choice(w.types)), MapType(STRING, STRING)]
         for index in range(r.randint(2, 3)):
             name = f"s{index}"
             fields: list[tuple[str, Type]] = [(f"a{i}", r.choice(w.types)) for i in range(r.randint(1, 4))]
@@ -560,6 +574,14 @@ class Maker:
 
     def _many(self, s: Statements, function: Function) -> list[Statement]:
         type = VectorType(JobType(function.result))
+        places = [i for i, parameter in enumerate(function.parameters) if parameter.name != "depth"]
+        if places and self.random.random() < 0.5:
+            call, index = s.call(function, 1, remote=True), self.random.choice(places)
+            if call is None:
+                return []
+            elements = s.value(VectorType(function.parameters[index].type), 2)
+            arguments = (*call.arguments[:index], elements, *call.arguments[index + 1 :])
+            return [Declare(type, s._new(type), Call(type, function.name, arguments, True, False, index))]
         name = s._new(type)
         made: list[Statement] = [Declare(type, name, None)]
         for _ in range(self.random.randint(1, 4)):

@@ -54,7 +54,10 @@ def _tried(
             if isinstance(problem, Failed) and ends_badly and number > total * 2 // 3 and not culprits:
                 return {}, number
             place = twin.innermost if isinstance(problem, Failed) else statement
-            culprits[id(place)] = None
+            if not (
+                culprits and isinstance(problem, Failed) and problem.message == "no job"
+            ):  # or it follows from another
+                culprits[id(place)] = None
             twin.forget_frames()
             twin.start_statement()
             del twin.output[size:]

@@ -25,11 +25,13 @@ from generate.tree import (
     Field,
     For,
     ForEach,
+    ForPairs,
     ForRange,
     Function,
     If,
     Index,
     Literal,
+    MapOf,
     Name,
     Program,
     Return,
@@ -43,7 +45,7 @@ from generate.tree import (
     VectorOf,
     While,
 )
-from ms.types import BOOL, CHAR, DOUBLE, FLOAT, INT, LONG, STRING, JobType, StructType, Type, VectorType
+from ms.types import BOOL, CHAR, DOUBLE, FLOAT, INT, LONG, STRING, JobType, MapType, StructType, Type, VectorType
 
 _LEVELS = (
     ("||",), ("&&",), ("==", "!="), ("<", "<=", ">", ">="), ("|",), ("^",), ("&",), ("<<", ">>", ">>>"), ("+", "-"),
@@ -57,6 +59,8 @@ def type_text(type: Type) -> str:
     match type:
         case VectorType():
             return "string" if type == STRING else f"vector<{type_text(type.element)}>"
+        case MapType():
+            return f"map<{type_text(type.key)}, {type_text(type.value)}>"
         case JobType():
             return f"job<{type_text(type.result)}>"
         case StructType():
@@ -103,8 +107,7 @@ def literal_text(type: Type, value: Value) -> str:
     if type is DOUBLE or type is FLOAT:
         assert isinstance(value, float)
         return _real(value, "f" if type is FLOAT else "")
-    assert value == ()
-    return "[]"
+    return "{}" if value == {} else "[]"
 
 
 # Expressions
@@ -147,12 +150,15 @@ def _text(e: Expression) -> tuple[str, int]:
             return _text(e.operand) if e.implicit else (f"{e.type}({text_of(e.operand)})", _POSTFIX)
         case VectorOf():
             return f"[{', '.join(map(text_of, e.elements))}]", _POSTFIX
+        case MapOf():
+            pairs = ", ".join(f"{text_of(key)}: {text_of(value)}" for key, value in zip(e.keys, e.values))
+            return f"{{{pairs}}}", _PREFIX  # at the beginning of a statement it would be a block
         case StructOf():
             assert isinstance(e.type, StructType)
             fields = ", ".join(f"{name}: {text_of(value)}" for name, value in e.fields)
             return f"{e.type.name}{{{fields}}}", _POSTFIX
         case Call():
-            text = _call(e.function, e.arguments, e.method, "")
+            text = _call(e.function, e.arguments, e.method, "", e.each)
             return (f"remote {text}", _PREFIX) if e.remote else (text, _POSTFIX)
         case Builtin():
             return _call(e.name, e.arguments, e.method, e.less), _POSTFIX
@@ -160,8 +166,9 @@ def _text(e: Expression) -> tuple[str, int]:
             assert_never(e)
 
 
-def _call(name: str, arguments: tuple[Expression, ...], method: bool, less: str) -> str:
-    texts = [text_of(each) for each in arguments] + ([less] if less else [])
+def _call(name: str, arguments: tuple[Expression, ...], method: bool, less: str, each: int = -1) -> str:
+    texts = [("each " if i == each else "") + text_of(part) for i, part in enumerate(arguments)]
+    texts += [less] if less else []
     if method and arguments:
         return f"{_at_least(arguments[0], _POSTFIX)}.{name}({', '.join(texts[1:])})"
     return f"{name}({', '.join(texts)})"
@@ -213,6 +220,9 @@ class _Writer:
                 self.braced(f"for ({type_text(s.type)} {s.name} in {bounds})", s.body, depth)
             case ForEach():
                 self.braced(f"for ({type_text(s.type)} {s.name} in {text_of(s.sequence)})", s.body, depth)
+            case ForPairs():
+                names = f"{type_text(s.key_type)} {s.key}, {type_text(s.value_type)} {s.value}"
+                self.braced(f"for ({names} in {text_of(s.sequence)})", s.body, depth)
             case Switch():
                 self.switch(s, depth)
             case Break():

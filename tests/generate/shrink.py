@@ -6,12 +6,13 @@ found out by the compiler, which `still_bad` asks. Always holds: the answer is b
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
 from generate.tree import SCALARS, Block, Expression, If, Literal, Node, Program, StructOf
-from ms.types import BOOL, FLOATS, STRING, JobType, StructType, Type, VectorType
+from ms.types import BOOL, FLOATS, STRING, JobType, MapType, StructType, Type, VectorType
 
 Path = tuple[tuple[str, int], ...]
 
@@ -63,6 +64,8 @@ def simplest(type: Type) -> Expression | None:
     match type:
         case VectorType():
             return None if isinstance(type.element, JobType) else Literal(type, ())
+        case MapType():
+            return Literal(type, {})
         case StructType():
             return StructOf(type, ())
         case _:
@@ -93,8 +96,8 @@ _LISTS = ("statements", "functions", "constants", "structs", "cases")
 
 
 def _without(program: Program, size: int) -> Iterator[Program]:
-    """The program without `size` neighbours in a list, from the last list on."""
-    for path, node in reversed(list(_paths(program))):
+    """The program without `size` neighbours in a list, from the outermost list on."""
+    for path, node in _paths(program):
         for name in _LISTS:
             items = getattr(node, name, None)
             if not isinstance(items, tuple):
@@ -113,16 +116,35 @@ def _smaller(program: Program) -> Iterator[Program]:
                 yield _with(program, path, other)
 
 
-def shrink(program: Program, still_bad: Callable[[Program], bool], tries: int = 600) -> Program:
-    """`tries`: how often `still_bad` is asked at most."""
-    is_better = True
-    while is_better and tries > 0:
-        is_better = False
-        for candidate in _smaller(program):
-            tries -= 1
-            if tries <= 0:
+def _pruned(program: Program) -> Program:
+    """Without functions that nothing calls."""
+    functions = {function.name: function for function in program.functions}
+    needed: set[str] = set()
+    waiting: list[Node] = [program.master]
+    while waiting:
+        for node in nodes(waiting.pop()):
+            called = {node.function} if isinstance(node, Call) else {node.less} if isinstance(node, Builtin) else set()
+            waiting += [functions[name] for name in called - needed if name in functions]
+            needed |= called
+    return replace(program, functions=tuple(each for each in program.functions if each.name in needed))
+
+
+def shrink(program: Program, still_bad: Callable[[Program], bool], seconds: float = 180) -> Program:
+    """Takes so long at most. After a success it goes on where it was."""
+    position, found = 0, False
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for index, candidate in enumerate(_smaller(program)):
+            if index < position:
+                continue
+            if time.monotonic() > end:
                 break
+            candidate = _pruned(candidate)
             if still_bad(candidate):
-                program, is_better = candidate, True
+                program, position, found = candidate, index, True
                 break
+        else:
+            if not found:
+                return program
+            position, found = 0, False
     return program

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ms.types import BOOL, CHAR, DOUBLE, FLOAT, INT, LONG, STRING, JobType, StructType, Type, VectorType
+from ms.types import BOOL, CHAR, DOUBLE, FLOAT, INT, LONG, STRING, JobType, MapType, StructType, Type, VectorType
 
 INTEGER_TYPES = (INT, LONG, CHAR)
 NUMBER_TYPES = (INT, LONG, DOUBLE, FLOAT)
 SCALARS = (INT, LONG, DOUBLE, FLOAT, BOOL, CHAR)
 
-# Values as the twin holds them: all of them immutable, so that every copy is a deep one.
-Value: TypeAlias = "int | float | bool | bytes | tuple[Value, ...] | Job"
+# Values as the twin holds them, a map as a dict: none of them is ever changed, so that every copy is a deep one.
+Value: TypeAlias = "int | float | bool | bytes | tuple[Value, ...] | dict[Value, Value] | Job"
 
 
 class Job:
@@ -61,6 +61,8 @@ class Field(Node):
 
 @dataclass(frozen=True, eq=False)
 class Index(Node):
+    """An element of a vector, or the value of a key of a map."""
+
     type: Type
     base: Expression
     index: Expression
@@ -124,14 +126,23 @@ class StructOf(Node):
 
 
 @dataclass(frozen=True, eq=False)
+class MapOf(Node):
+    type: Type
+    keys: tuple[Expression, ...]
+    values: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Call(Node):
-    """A function of the program, or (`remote`) a job of it. `method`: written x.f(…)."""
+    """A function of the program, or (`remote`) a job of it. `method`: written x.f(…). `each`: the argument, if any, of
+    whose elements each gets a job. An argument of a remote call may be a handle that stands for its result."""
 
     type: Type
     function: str
     arguments: tuple[Expression, ...]
     remote: bool = False
     method: bool = False
+    each: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +157,20 @@ class Builtin(Node):
 
 
 Expression: TypeAlias = (
-    Literal | Name | Field | Index | Slice | Unary | Binary | Choice | Convert | VectorOf | StructOf | Call | Builtin
+    Literal
+    | Name
+    | Field
+    | Index
+    | Slice
+    | Unary
+    | Binary
+    | Choice
+    | Convert
+    | VectorOf
+    | MapOf
+    | StructOf
+    | Call
+    | Builtin
 )
 
 
@@ -233,6 +257,16 @@ class ForEach(Node):
 
 
 @dataclass(frozen=True, eq=False)
+class ForPairs(Node):
+    key_type: Type
+    key: str
+    value_type: Type
+    value: str
+    sequence: Expression
+    body: Block
+
+
+@dataclass(frozen=True, eq=False)
 class Case(Node):
     """No values: `default`."""
 
@@ -262,8 +296,8 @@ class Return(Node):
 
 
 Statement: TypeAlias = (
-    Declare | Assign | Step | Append | Evaluate | Block | If | While | For | ForRange | ForEach | Switch | Break
-    | Continue | Return
+    Declare | Assign | Step | Append | Evaluate | Block | If | While | For | ForRange | ForEach | ForPairs | Switch
+    | Break | Continue | Return
 )  # fmt: skip
 
 
@@ -331,6 +365,8 @@ def zero_of(structs: dict[str, Struct], type: Type) -> Value:
             return b"" if type == STRING else ()
         case StructType():
             return tuple(zero_of(structs, field) for _, field in fields_of(structs, type))
+        case MapType():
+            return {}
         case JobType():
             return NO_JOB
         case _:

@@ -12,9 +12,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from generate import library
 from generate.tree import (
+    NO_JOB,
     Append,
     Assign,
     Binary,
@@ -31,12 +33,14 @@ from generate.tree import (
     Field,
     For,
     ForEach,
+    ForPairs,
     ForRange,
     Function,
     If,
     Index,
     Job,
     Literal,
+    MapOf,
     Name,
     Program,
     Return,
@@ -53,7 +57,7 @@ from generate.tree import (
     zero_of,
 )
 from generate.values import Failed, arithmetic, compared, converted, text_of, wrapped
-from ms.types import BOOL, CHAR, INT, STRING, Type, VectorType, common_type
+from ms.types import BOOL, CHAR, INT, STRING, MapType, Type, VectorType, common_type
 
 STEPS_MAX = 60_000  # of one statement of the master
 SIZE_MAX = 3_000  # elements of one vector
@@ -69,7 +73,7 @@ class Spent(Exception):
 class Cell:
     """A variable, or (`path`) what a reference stands for: a part of one."""
 
-    def __init__(self, value: Value = 0, base: Cell | None = None, path: tuple[int, ...] = ()) -> None:
+    def __init__(self, value: Value = 0, base: Cell | None = None, path: tuple[Any, ...] = ()) -> None:
         self._value = value
         self._base = base
         self._path = path
@@ -89,10 +93,12 @@ class Cell:
             self._base.put(_replaced(self._base.get(), self._path, value))
 
 
-def _replaced(whole: Value, path: Sequence[int], value: Value) -> Value:
+def _replaced(whole: Value, path: Sequence[Any], value: Value) -> Value:
     if not path:
         return value
     step = path[0]
+    if isinstance(whole, dict):
+        return {**whole, step: _replaced(whole[step], path[1:], value)}
     if isinstance(whole, bytes):
         assert isinstance(value, int)
         return whole[:step] + bytes([value]) + whole[step + 1 :]
@@ -124,7 +130,7 @@ class Place:
     """Indices and fields behind a variable, evaluated but not yet looked at."""
 
     root: Cell
-    steps: tuple[tuple[str, int], ...]
+    steps: tuple[tuple[Type | None, Any], ...]  # of what it is an element, and the index or key; None: of a struct
 
 
 class Twin:
@@ -169,7 +175,7 @@ class Twin:
             raise Spent
 
     def limited(self, value: Value) -> Value:
-        if isinstance(value, bytes | tuple):
+        if isinstance(value, bytes | tuple | dict):
             if len(value) > SIZE_MAX:
                 raise Spent
             self._steps += len(value) // 8
@@ -200,6 +206,9 @@ class Twin:
             case VectorOf():
                 elements = [self.value(each) for each in e.elements]
                 return bytes(elements) if e.type == STRING else tuple(elements)  # type: ignore[arg-type]
+            case MapOf():
+                pairs = [(self.value(key), self.value(value)) for key, value in zip(e.keys, e.values)]
+                return dict(pairs)
             case StructOf():
                 given = {name: self.value(each) for name, each in e.fields}
                 fields = fields_of(self.structs, e.type)
@@ -221,13 +230,11 @@ class Twin:
         while isinstance(base, Field | Index):
             base = base.base
         if isinstance(base, Name):
-            return self.reached(self.place(e)).get()
+            return self.reached(self.place(e), to_change=False).get()
         whole = self.value(e.base)
         if isinstance(e, Field):
             return whole[self._field(e)]  # type: ignore[index]
-        index = self.value(e.index)
-        assert isinstance(index, int)
-        return whole[self.checked(whole, index)]  # type: ignore[index]
+        return whole[self._step(whole, self.value(e.index), e.base.type)]  # type: ignore[index]
 
     def _field(self, e: Field) -> int:
         return [name for name, _ in fields_of(self.structs, e.base.type)].index(e.name)
@@ -245,20 +252,30 @@ class Twin:
                 return Place(self._cell(e.name), ())
             case Field():
                 base = self.place(e.base)
-                return Place(base.root, (*base.steps, ("field", self._field(e))))
+                return Place(base.root, (*base.steps, (None, self._field(e))))
             case Index():
                 base = self.place(e.base)
-                index = self.value(e.index)
-                assert isinstance(index, int)
-                return Place(base.root, (*base.steps, ("index", index)))
+                return Place(base.root, (*base.steps, (e.base.type, self.value(e.index))))
             case _:
                 raise AssertionError(e)
 
-    def reached(self, place: Place) -> Cell:
-        """Checks the indices."""
+    def _step(self, whole: Value, step: Any, type: Type | None) -> Any:
+        """The index or key, checked."""
+        if isinstance(type, VectorType):
+            return self.checked(whole, step)
+        if isinstance(type, MapType) and step not in whole:  # type: ignore[operator]
+            raise Failed(f"no such key: {text_of(self.structs, type.key, step, True).decode('latin-1')}")
+        return step
+
+    def reached(self, place: Place, to_change: bool = True) -> Cell:
+        """Checks the indices; what is to be changed puts a missing key into a map."""
         value = place.root.get()
-        for kind, step in place.steps:
-            value = value[step if kind == "field" else self.checked(value, step)]  # type: ignore[index]
+        for depth, (type, step) in enumerate(place.steps):
+            if to_change and isinstance(type, MapType) and step not in value:  # type: ignore[operator]
+                before = tuple(each for _, each in place.steps[:depth])
+                value = {**value, step: zero_of(self.structs, type.value)}  # type: ignore[dict-item]
+                Cell(0, place.root, before).put(value)
+            value = value[self._step(value, step, type)]  # type: ignore[index]
         return Cell(0, place.root, tuple(step for _, step in place.steps))
 
     def _slice(self, e: Slice) -> Value:
@@ -301,6 +318,13 @@ class Twin:
         given: list[Value | Place] = []
         for parameter, argument in zip(function.parameters, e.arguments):
             given.append(self.place(argument) if parameter.is_reference else self.value(argument))
+        if e.each >= 0:
+            alone = [given[: e.each], given[e.each + 1 :]]
+            jobs = [
+                self._remote(function, [Cell(value) for value in (*alone[0], each, *alone[1])])  # type: ignore[arg-type]
+                for each in given[e.each]  # type: ignore[union-attr]
+            ]
+            return tuple(jobs)
         cells = [self.reached(each) if isinstance(each, Place) else Cell(each) for each in given]
         return self._remote(function, cells) if e.remote else self._run(function, cells)
 
@@ -317,6 +341,14 @@ class Twin:
         return jump.value if jump is not None else 0
 
     def _remote(self, function: Function, cells: list[Cell]) -> Job:
+        for cell in cells:
+            job = cell.get()
+            if isinstance(job, Job):
+                if job is NO_JOB:
+                    raise Failed("no job")
+                if job.message:
+                    return Job(f"{function.name}(...)", 0, job.message, job.story)
+                cell.put(job.result)
         frames = self._frames
         self._frames = []
         types = [parameter.type for parameter in function.parameters]
@@ -382,6 +414,8 @@ class Twin:
                 return self._loop(s)
             case ForRange() | ForEach():
                 return self._for(s)
+            case ForPairs():
+                return self._pairs(s)
             case Switch():
                 return self._switch(s)
             case Break():
@@ -451,13 +485,26 @@ class Twin:
             elements = range(low, high)
         else:
             sequence = self.value(s.sequence)
-            assert isinstance(s.sequence.type, VectorType)
-            kind = s.sequence.type.element
+            type = s.sequence.type
+            assert isinstance(type, VectorType | MapType)
+            kind = type.element if isinstance(type, VectorType) else type.key
             elements = [converted(each, kind, s.type) for each in sequence]  # type: ignore[union-attr]
         for element in elements:
             self.at(s)
             with self._scope() as scope:
                 scope[s.name] = Cell(element)
+                jump = self._block(s.body)
+            if jump is not None and jump.kind != "continue":
+                return jump if jump.kind == "return" else None
+        return None
+
+    def _pairs(self, s: ForPairs) -> Jump | None:
+        pairs = self.value(s.sequence)
+        assert isinstance(pairs, dict)
+        for key, value in pairs.items():
+            self.at(s)
+            with self._scope() as scope:
+                scope[s.key], scope[s.value] = Cell(key), Cell(value)
                 jump = self._block(s.body)
             if jump is not None and jump.kind != "continue":
                 return jump if jump.kind == "return" else None

@@ -13,7 +13,21 @@ from decimal import Decimal
 from functools import cmp_to_key
 
 from generate.tree import NO_JOB, Job, Struct, Value, fields_of
-from ms.types import BOOL, CHAR, DOUBLE, FLOAT, INT, JOB_STATE, LONG, STRING, JobType, StructType, Type, VectorType
+from ms.types import (
+    BOOL,
+    CHAR,
+    DOUBLE,
+    FLOAT,
+    INT,
+    JOB_STATE,
+    LONG,
+    STRING,
+    JobType,
+    MapType,
+    StructType,
+    Type,
+    VectorType,
+)
 
 BITS = {INT: 32, LONG: 64, CHAR: 8}
 STATES = ("running", "finished", "failed")
@@ -142,6 +156,11 @@ def equal(structs: dict[str, Struct], type: Type, left: Value, right: Value) -> 
             assert isinstance(right, tuple)
             pairs = zip(left, right)
             return len(left) == len(right) and all(equal(structs, type.element, a, b) for a, b in pairs)
+        case MapType():
+            assert isinstance(left, dict)
+            assert isinstance(right, dict)
+            same = all(key in right and equal(structs, type.value, each, right[key]) for key, each in left.items())
+            return len(left) == len(right) and same
         case StructType():
             fields = fields_of(structs, type)
             return all(equal(structs, t, a, b) for (_, t), a, b in zip(fields, left, right))  # type: ignore[arg-type]
@@ -253,6 +272,13 @@ def text_of(structs: dict[str, Struct], type: Type, value: Value, quoted: bool =
                 for (name, field), each in zip(fields_of(structs, type), value)
             ]
             return type.name.encode() + b"{" + b", ".join(parts) + b"}"
+        case MapType():
+            assert isinstance(value, dict)
+            parts = [
+                text_of(structs, type.key, key, True) + b": " + text_of(structs, type.value, each, True)
+                for key, each in value.items()
+            ]
+            return b"{" + b", ".join(parts) + b"}"
         case JobType():
             assert isinstance(value, Job)
             if value is NO_JOB:
