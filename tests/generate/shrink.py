@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
-from generate.tree import SCALARS, Block, Expression, If, Literal, Node, Program, StructOf
+from generate.tree import SCALARS, Block, Builtin, Call, Expression, If, Literal, Node, Program, StructOf
 from ms.types import BOOL, FLOATS, STRING, JobType, MapType, StructType, Type, VectorType
 
 Path = tuple[tuple[str, int], ...]
