@@ -1,8 +1,9 @@
-"""What all tests share: where msc keeps its cache while they run."""
+"""What all tests share: where msc keeps its cache while they run, and that an interrupt reaches what they start."""
 
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -23,3 +24,6 @@ def _cache() -> str:
 
 
 os.environ.setdefault("MS_CACHE_DIR", _cache())
+
+# A shell starts what runs in its background with interrupts ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
