@@ -142,6 +142,18 @@ def test_raytracer_usage(tmp_path: Path) -> None:
     assert not (tmp_path / "p.png").exists()
 
 
+# queens.ms
+
+
+@pytest.mark.parametrize(("width", "ways"), [(1, 1), (3, 0), (6, 4), (9, 352), (10, 724)])
+def test_queens(width: int, ways: int, tmp_path: Path) -> None:
+    assert ran("queens.ms", str(width), cwd=tmp_path)[0] == f"{ways} ways to put {width} queens\n"
+
+
+def test_queens_usage(tmp_path: Path) -> None:
+    assert usage("queens.ms", "0", cwd=tmp_path) == "usage: queens WIDTH, from 1 to 30\n"
+
+
 # crack.ms
 
 

@@ -84,11 +84,10 @@ static bool append_more(ms_bytes *payload, const char *more, uint64_t size)
            ms_bytes_append(payload, last, (size_t)(more + size - last));
 }
 
-static bool append_story(const ms_trace *trace, ms_bytes *payload, const char *message, uint64_t message_size, const char *more,
-                         uint64_t more_size)
+static bool append_story(const ms_trace *trace, ms_bytes *payload, const ms_reason *reason)
 {
     uint64_t hidden_end = trace->total_count > MS_TRACE_LAST ? trace->total_count - MS_TRACE_LAST : 0;
-    if (trace->total_count == 0 && !ms_bytes_append(payload, message, message_size))
+    if (trace->total_count == 0 && !ms_bytes_append(payload, reason->line, reason->line_size))
         return false;
     for (uint64_t number = 0; number < trace->total_count; number++) {
         if (number == MS_TRACE_FIRST && hidden_end > number) {
@@ -96,25 +95,24 @@ static bool append_story(const ms_trace *trace, ms_bytes *payload, const char *m
                 return false;
             number = hidden_end;
         }
-        if (!append_line(trace, payload, number, message, message_size))
+        if (!append_line(trace, payload, number, reason->line, reason->line_size))
             return false;
     }
-    return more_size == 0 || (append_words(payload, "\n") && append_more(payload, more, more_size));
+    return reason->more_size == 0 || (append_words(payload, "\n") && append_more(payload, reason->more, reason->more_size));
 }
 
-bool ms_trace_write(const ms_trace *trace, ms_bytes *payload, const char *message, uint64_t message_size, const char *more,
-                    uint64_t more_size)
+bool ms_trace_write(const ms_trace *trace, ms_bytes *payload, const ms_reason *reason)
 {
     size_t start = payload->size;
     uint8_t encoded_size[4];
     for (int i = 0; i < 4; i++)
-        encoded_size[i] = (uint8_t)(message_size >> (8 * i));
-    if (message_size > UINT32_MAX || !ms_bytes_append(payload, encoded_size, 4) ||
-        !ms_bytes_append(payload, message, message_size)) {
+        encoded_size[i] = (uint8_t)(reason->message_size >> (8 * i));
+    if (reason->message_size > UINT32_MAX || !ms_bytes_append(payload, encoded_size, 4) ||
+        !ms_bytes_append(payload, reason->message, reason->message_size)) {
         payload->size = start;
         return false;
     }
-    (void)append_story(trace, payload, message, message_size, more, more_size);
+    (void)append_story(trace, payload, reason);
     return true;
 }
 
@@ -148,17 +146,17 @@ static void add_long(short_message *message, int64_t value)
 
 static _Noreturn void fail_with(const short_message *message)
 {
-    ms_task_fail(message->text, message->size, NULL, 0);
+    ms_task_fail(message->text, message->size);
 }
 
 void ms_fail(ms_vector message)
 {
-    ms_task_fail(message.data, message.count, NULL, 0);
+    ms_task_fail(message.data, message.count);
 }
 
 void ms_fail_message(const char *message)
 {
-    ms_task_fail(message, strlen(message), NULL, 0);
+    ms_task_fail(message, strlen(message));
 }
 
 void ms_fail_index(int64_t index, int64_t count)

@@ -20,6 +20,16 @@ typedef struct ms_trace {
     int32_t last[MS_TRACE_LAST];
 } ms_trace;
 
+/* Why a task fails. */
+typedef struct ms_reason {
+    const char *message; /* what `error` gives: of a chain of jobs the innermost */
+    uint64_t message_size;
+    const char *line; /* what stands behind the first place of the story: the message, or "job area(3, 0) failed" */
+    uint64_t line_size;
+    const char *more; /* further lines of story */
+    uint64_t more_size;
+} ms_reason;
+
 /* A frame record as every function of the program and the runtime keeps it: the frame pointer points to it. */
 typedef struct ms_stack_frame {
     const struct ms_stack_frame *caller;
@@ -32,8 +42,7 @@ void ms_trace_add(ms_trace *trace, uintptr_t address);
 void ms_trace_walk(ms_trace *trace, const ms_stack_frame *frame, uintptr_t limit);
 /* Appends the payload of a failure frame (ms.h, the end). When memory is short the story is cut; false when not even the message
  * could be written, and then nothing is. */
-bool ms_trace_write(const ms_trace *trace, ms_bytes *payload, const char *message, uint64_t message_size, const char *more,
-                    uint64_t more_size);
+bool ms_trace_write(const ms_trace *trace, ms_bytes *payload, const ms_reason *reason);
 
 _Noreturn void ms_fail_out_of_memory(void);
 /* "cannot read "x": No such file or directory"; `verb` is "read". */

@@ -58,7 +58,7 @@ void ms_handle_fail(const ms_handle_end *end)
         ms_text_words(&text, ": ");
         ms_text_bytes(&text, end->message, end->message_size);
     }
-    ms_task_fail(text.data, text.count, end->story, end->story_size);
+    ms_task_fail_because(&(ms_reason){end->message, end->message_size, text.data, text.count, end->story, end->story_size});
 }
 
 /* ---- reduce ---- */

@@ -20,7 +20,7 @@ uint64_t ms_payload_max = UINT32_MAX;
 
 _Thread_local ms_thread_state ms_thread;
 
-static const char stack_overflow[] = "stack overflow";
+static const ms_reason overflowing = {"stack overflow", 14, "stack overflow", 14, NULL, 0};
 
 /* ---- Making tasks ---- */
 
@@ -100,7 +100,7 @@ static ms_outcome end(ms_task *task, ms_outcome outcome)
     ms_heap_enter(task->outer_heap);
     ms_heap_clear(task->heap);
     if (task->overflowed)
-        (void)ms_trace_write(&task->trace, task->failure, stack_overflow, sizeof stack_overflow - 1, NULL, 0);
+        (void)ms_trace_write(&task->trace, task->failure, &overflowing);
     if (outcome != MS_TASK_FINISHED && task->result.bytes != NULL)
         task->result.bytes->size = task->result.start;
     if (outcome != MS_TASK_FAILED)
@@ -181,14 +181,24 @@ static _Noreturn void die(const char *message, uint64_t message_size)
     abort();
 }
 
-void ms_task_fail(const char *message, uint64_t message_size, const char *more, uint64_t more_size)
+void ms_task_fail(const char *message, uint64_t message_size)
+{
+    ms_task_fail_because(&(ms_reason){message, message_size, message, message_size, NULL, 0});
+}
+
+void ms_task_fail_because(const ms_reason *reason)
 {
     ms_task *task = ms_thread.top;
+    ms_reason given = *reason;
     if (task == NULL)
-        die(message, message_size);
+        die(reason->line, reason->line_size);
     ms_task_check_stack();
+    if (task->result.bytes == NULL) { /* the master block */
+        given.message = given.line;
+        given.message_size = given.line_size;
+    }
     ms_trace_walk(&task->trace, __builtin_frame_address(0), task->base);
-    (void)ms_trace_write(&task->trace, task->failure, message, message_size, more, more_size);
+    (void)ms_trace_write(&task->trace, task->failure, &given);
     ms_task_leave(task, MS_TASK_FAILED);
 }
 

@@ -77,9 +77,12 @@ void ms_task_hold_file(int descriptor);
 void ms_task_hold(void (*release)(void *what), void *what);
 /* The text that the task's print statements build in. */
 ms_vector *ms_task_print_text(void);
-/* Fails the current task with a message and, behind its own places, further lines of story (a failed job's, already indented
- * by nobody). */
-_Noreturn void ms_task_fail(const char *message, uint64_t message_size, const char *more, uint64_t more_size);
+/* Fails the current task with a message. */
+_Noreturn void ms_task_fail(const char *message, uint64_t message_size);
+/* The same because another job has failed: with what became of that one as its line, and its story behind the task's own places. The
+ * message of the master block is the line itself, since nobody asks for its error. */
+struct ms_reason;
+_Noreturn void ms_task_fail_because(const struct ms_reason *reason);
 _Noreturn void ms_task_exit(int32_t status);
 /* Ends the current task, whose job has a tail job that does the rest. */
 _Noreturn void ms_task_hand_over(void);

@@ -125,7 +125,7 @@ static void print(int32_t stream, const void *bytes, uint64_t size)
     }
     fine = ms_bytes_append(line, (const uint8_t *)bytes + whole, size - whole) && fine;
     if (!fine)
-        ms_task_fail("out of memory", 13, NULL, 0);
+        ms_task_fail("out of memory", 13);
     ms_task_check();
 }
 

@@ -1,4 +1,5 @@
 /* Tasks: failing with a story, overflowing the stack, cancelling, exiting, memory limits. */
+#include "core/fail.h"
 #include "tests/check.h"
 #include "tests/program.h"
 
@@ -87,12 +88,13 @@ static void walks_through_the_runtimes_own_frames(void)
 PROGRAM static void block_of_job_failure(void)
 {
     static const char more[] = "far.ms:1:2 in f: bad luck\nfar.ms:3:4 in g";
-    ms_task_fail("bad luck", 8, more, sizeof more - 1);
+    ms_task_fail_because(&(ms_reason){"bad luck", 8, "job f() failed", 14, more, sizeof more - 1});
 }
 
 static void adds_the_story_of_a_job(void)
 {
-    program_expect(block_of_job_failure, "bad luck", "prog.ms:50:1 in master: bad luck\nfar.ms:1:2 in f: bad luck\nfar.ms:3:4 in g");
+    program_expect(block_of_job_failure, "job f() failed",
+                   "prog.ms:50:1 in master: job f() failed\nfar.ms:1:2 in f: bad luck\nfar.ms:3:4 in g");
 }
 
 static void keeps_what_stands_in_front(void)

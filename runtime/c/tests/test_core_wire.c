@@ -39,7 +39,10 @@ static void test_control(void)
 {
     CHECK_INT(check(&from_master, 0, MS_CANCEL, 4), MS_WIRE_FINE);
     CHECK_INT(check(&from_master, 0, MS_CANCEL, 3), MS_WIRE_TOO_LONG);
-    CHECK_INT(check(&from_slave, 0, MS_CANCEL, 4), MS_WIRE_BAD_KIND);
+    CHECK_INT(check(&from_slave, 0, MS_CANCEL, 4), MS_WIRE_FINE);
+    CHECK_INT(check(&from_slave, 0, MS_CANCEL, 5), MS_WIRE_TOO_LONG);
+    CHECK_INT(check(&from_slave, 0, MS_RESULT, 9), MS_WIRE_BAD_KIND);
+    CHECK_INT(check(&from_master, 0, MS_SPAWN, 16), MS_WIRE_BAD_KIND);
     CHECK_INT(check(&from_slave, 0, MS_OUTPUT, 5), MS_WIRE_FINE);
     CHECK_INT(check(&from_slave, 0, MS_OUTPUT, 4), MS_WIRE_TOO_LONG);
     CHECK_INT(check(&from_slave, 0, MS_OUTPUT, 1001), MS_WIRE_TOO_LONG);
