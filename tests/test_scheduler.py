@@ -96,7 +96,7 @@ void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
 """
 
 RUN, CANCEL, PING, DROP, ENDED = range(5)
-FINISHED, FAILED, CANCELLED, LOST = range(4)
+FINISHED, FAILED, CANCELLED, LOST, LIKE, UNSENT = range(6)
 FINE, STALE, WRONG = range(3)
 NEW, WAITING, PENDING, RUNNING, AT_ITS_END = range(5)
 
@@ -133,6 +133,10 @@ class Job:
     ends: list[int] = field(default_factory=list)
     cancelled: bool = False
     lost_count: int = 0
+    depth: int = 0
+    parent: Job | None = None
+    detached: bool = False  # spawned, and its parent has finished
+    needs: list[Job] = field(default_factory=list)  # while they have not ended
 
 
 class World:
@@ -141,6 +145,7 @@ class World:
         self.pool = self.ffi.new("ms_job_pool *")
         self.scheduler = cast(Any, self.lib.ms_scheduler_create(ORDINAL_COUNT, lost_max, HEARTBEAT_NS))
         self.lost_max = lost_max
+        self.checking = True  # what always holds takes long to check when there are thousands of jobs
         self.now = 1_000_000_000
         self.jobs: list[Job] = []
         self.by_record: dict[int, Job] = {}
@@ -150,30 +155,84 @@ class World:
         self.given_up: set[int] = set()  # jids
         self.jids: set[int] = set()
         self.pinged: set[int] = set()
+        self.lent: set[int] = set()  # jids
         self.history: list[tuple[int, ...]] = []
 
     def close(self) -> None:
         self.lib.ms_scheduler_destroy(self.scheduler)
+        for job in self.jobs:
+            if job.record.relations:
+                self.lib.ms_job_drop_holes(self.pool, job.record, True)
         for job in self.jobs:
             self.lib.ms_job_drop(self.pool, job.record, True)
         self.lib.ms_job_pool_destroy(self.pool)
 
     # What happens
 
-    def submit(self, ordinal: int) -> None:
+    def make(self, ordinal: int, needs: list[Job]) -> Job:
         job = Job(self.lib.ms_job_create(self.pool, ordinal, 4), len(self.jobs))
         self.jobs.append(job)
         self.by_record[int(self.ffi.cast("uintptr_t", job.record))] = job
+        for other in needs:
+            assert self.lib.ms_job_add_hole(job.record, 4, other.record)
+        job.needs = list(needs)
+        return job
+
+    def submit(self, ordinal: int, needs: list[Job] | None = None) -> Job:
+        job = self.make(ordinal, needs or [])
         self.lib.ms_scheduler_submit(self.scheduler, job.record, self.now)
         self.act()
+        return job
+
+    def spawn(self, slave: int, jid: int, ordinal: int, needs: list[Job]) -> None:
+        parent = self.slaves[slave][jid]
+        if jid in self.given_up:
+            record = self.lib.ms_job_create(self.pool, ordinal, 4)
+            assert self.lib.ms_scheduler_spawn(self.scheduler, slave, jid, record, self.now) == STALE
+            self.lib.ms_job_drop(self.pool, record, True)
+            return
+        job = self.make(ordinal, needs)
+        job.parent, job.depth = parent, parent.depth + 1
+        assert self.lib.ms_scheduler_spawn(self.scheduler, slave, jid, job.record, self.now) == FINE
+        self.act()
+
+    def tail(self, slave: int, jid: int, ordinal: int, needs: list[Job]) -> None:
+        if jid in self.lent:
+            return
+        job = self.slaves[slave].pop(jid)
+        stale = jid in self.given_up
+        following = self.lib.ms_job_create(self.pool, ordinal, 4)
+        for other in needs:
+            assert self.lib.ms_job_add_hole(following, 4, other.record)
+        if not stale:
+            job.needs, job.lost_count = list(needs), 0
+            self.detach(job)
+        said = self.lib.ms_scheduler_tail(self.scheduler, slave, jid, following, self.now)
+        assert said == (STALE if stale else FINE)
+        self.act()
+        self.lib.ms_job_drop(self.pool, following, True)
+
+    def lend(self, slave: int, jid: int) -> None:
+        if jid in self.lent:
+            assert self.lib.ms_scheduler_lent(self.scheduler, slave, jid, self.now) == WRONG
+            self.lent.remove(jid)
+            said = self.lib.ms_scheduler_regained(self.scheduler, slave, jid)
+        else:
+            assert self.lib.ms_scheduler_regained(self.scheduler, slave, jid) == WRONG
+            self.lent.add(jid)
+            said = self.lib.ms_scheduler_lent(self.scheduler, slave, jid, self.now)
+        assert said == (STALE if jid in self.given_up else FINE)
+        self.act()
+
+    def detach(self, parent: Job) -> None:
+        for job in self.jobs:
+            if job.parent is parent:
+                job.parent, job.detached = None, True
 
     def cancel(self, job: Job) -> None:
         had_ended = bool(job.ends)
         job.cancelled = True
-        jid = job.record.jid
         self.lib.ms_scheduler_cancel(self.scheduler, job.record, self.now)
-        if not had_ended and jid:
-            self.given_up.add(jid)
         self.act()
         assert job.ends[-1:] == ([CANCELLED] if not had_ended else job.ends[-1:])
         assert job.ends
@@ -198,11 +257,18 @@ class World:
         stale = jid in self.given_up
         said = self.lib.ms_scheduler_answer(self.scheduler, slave, -ordinal if fails else ordinal, jid, self.now)
         assert said == (STALE if stale else FINE)
+        if not stale and not fails:
+            self.detach(job)
         self.act()
         if not stale:
             assert job.ends == [FAILED if fails else FINISHED]
 
     def give_back(self, slave: int, jid: int) -> None:
+        if jid in self.lent or (slave not in self.left and len(self.slaves[slave]) == 1):
+            assert self.lib.ms_scheduler_give_back(self.scheduler, slave, jid, self.now) == WRONG
+            return
+        if any(other.parent is self.slaves[slave][jid] for other in self.jobs):
+            return  # it has begun
         job = self.slaves[slave].pop(jid)
         stale = jid in self.given_up
         said = self.lib.ms_scheduler_give_back(self.scheduler, slave, jid, self.now)
@@ -215,13 +281,16 @@ class World:
         hit = [job for jid, job in attempts.items() if jid not in self.given_up]
         for job in hit:
             job.lost_count += 1
+        before = len(self.history)
         back = self.lib.ms_scheduler_lost(self.scheduler, slave, self.now)
         self.left.discard(slave)
         self.pinged.discard(slave)
         self.act()
-        assert back == sum(job.lost_count < self.lost_max for job in hit)
-        for job in hit:
-            assert (job.ends == [LOST]) == (job.lost_count >= self.lost_max)
+        assert len(self.history) >= before
+        assert back <= sum(job.lost_count < self.lost_max for job in hit)
+        for job in hit:  # those that were started by others that were hit are cancelled
+            if job.depth == 0 and not job.cancelled:
+                assert (job.ends == [LOST]) == (job.lost_count >= self.lost_max)
 
     def lie(self, slave: int, jid: int, ordinal: int) -> None:
         """An answer that nobody asked for."""
@@ -250,8 +319,8 @@ class World:
             if action.kind == RUN:
                 self.run(action)
             elif action.kind == CANCEL:
-                assert action.jid in self.slaves[action.slave]
-                assert action.jid in self.given_up
+                self.given_up.add(action.jid)
+                assert action.slave not in self.slaves or action.jid in self.slaves[action.slave]
             elif action.kind == PING:
                 self.pinged.add(action.slave)
             elif action.kind == DROP:
@@ -260,10 +329,31 @@ class World:
                 job = self.by_record[int(self.ffi.cast("uintptr_t", action.job))]
                 assert job.ends == [], "a job ends once"
                 job.ends.append(action.end)
+                job.record.state = 1 if action.end == FINISHED else 2
+                if action.end == LIKE:
+                    source = self.by_record[int(self.ffi.cast("uintptr_t", action.source))]
+                    assert source.ends not in ([], [FINISHED])
         self.scheduler.action_count = 0
-        self.check()
+        if self.checking:
+            self.settle()
+            self.check()
         for slave in dropped:
             self.lose(slave)
+
+    def settle(self) -> None:
+        """What must have followed from the ends, as far as this world can tell."""
+        for job in self.jobs:
+            if job.ends:
+                if job.record.relations:
+                    self.lib.ms_job_drop_holes(self.pool, job.record, True)
+                continue
+            assert not any(other.ends not in ([], [FINISHED]) for other in job.needs), "it would wait for ever"
+            job.needs = [other for other in job.needs if not other.ends]
+        for job in self.jobs:
+            if job.parent is not None and (job.parent.ends or not job.parent.record.jid):
+                job.parent, job.detached = None, True
+                wanted = any(job in other.needs for other in self.jobs if not other.ends)
+                assert job.ends or wanted, "children end with their parent"
 
     def run(self, action: Any) -> None:
         job = self.by_record[int(self.ffi.cast("uintptr_t", action.job))]
@@ -271,30 +361,40 @@ class World:
         assert action.jid not in self.jids, "no jid names two attempts"
         assert action.slave not in self.left
         assert not job.ends
+        assert all(other.ends == [FINISHED] for other in job.needs)
         held = [(jid, other) for one in self.slaves.values() for jid, other in one.items()]
         assert all(job is not other for jid, other in held if jid not in self.given_up)
         for jid, other in attempts.items():
             last = 0 < other.lost_count == self.lost_max - 1
-            assert jid in self.given_up or not last, "nothing joins a last attempt"
+            assert jid in self.given_up or not last or jid in self.lent, "nothing joins a last attempt"
         self.jids.add(action.jid)
         attempts[action.jid] = job
         if job.lost_count > 0:
-            assert len(attempts) <= self.slots[action.slave], "nothing is queued with a suspect"
+            assert self.busy(action.slave) <= self.slots[action.slave], "nothing is queued with a suspect"
         if 0 < job.lost_count == self.lost_max - 1:
-            assert len(attempts) == 1, "the last attempt is alone"
+            assert self.busy(action.slave) == 1, "the last attempt is alone"
+
+    def busy(self, slave: int) -> int:
+        return sum(jid not in self.lent for jid in self.slaves[slave])
 
     # What always holds
 
     def check(self) -> None:
         scheduler = self.scheduler
-        pending = [job for depth in range(DEPTH_MAX) for job in self.listed(scheduler.pending.lists[depth].first)]
+        pending = list(self.listed_by_depth())
         pending += self.listed(scheduler.alone.first)
         running = {jid: job for one in self.slaves.values() for jid, job in one.items() if jid not in self.given_up}
         assert len(pending) == scheduler.pending_count
         assert len(running) == scheduler.running_count
         assert scheduler.slave_count == len(self.slaves) - len(self.left)
         assert scheduler.slot_count == sum(self.slots[slave] for slave in self.slaves if slave not in self.left)
-        places = [job.number for job in [*pending, *running.values()]]
+        waiting = [job for job in self.jobs if job.record.place == WAITING]
+        assert len(waiting) == scheduler.waiting_count
+        assert all(job.needs for job in waiting)
+        if scheduler.pending.first:
+            first = self.by_record[int(self.ffi.cast("uintptr_t", scheduler.pending.first))]
+            assert first.depth == max(job.depth for job in self.listed_by_depth()), "the deepest goes first"
+        places = [job.number for job in [*pending, *waiting, *running.values()]]
         places += [job.number for job in self.jobs if job.ends]
         assert sorted(places) == list(range(len(self.jobs))), "each job is in one place"
         for jid, job in running.items():
@@ -303,10 +403,16 @@ class World:
             record = scheduler.slaves[slave]
             assert record.inflight == len(attempts)
             assert record.given_up == sum(jid in self.given_up for jid in attempts)
-            if scheduler.pending.first and not (record.leaving or record.reserved or record.alone or record.dropped):
-                assert record.inflight >= record.slots, "nothing waits while a slot is free"
-            if scheduler.alone.first and not (record.leaving or record.dropped):
-                assert record.inflight > 0
+            assert record.lent == sum(jid in self.lent for jid in attempts)
+            kept = record.leaving or record.dropped or record.full
+            if scheduler.pending.first and not (kept or record.reserved or record.alone):
+                assert self.busy(slave) >= record.slots, "nothing waits while a slot is free"
+            if scheduler.alone.first and not kept and not record.alone:
+                assert self.busy(slave) > 0
+
+    def listed_by_depth(self) -> Iterator[Job]:
+        for depth in range(DEPTH_MAX):
+            yield from self.listed(self.scheduler.pending.lists[depth].first)
 
     def listed(self, record: Any) -> Iterator[Job]:
         while record:
@@ -323,6 +429,9 @@ class World:
             for jid in list(self.slaves[slave]):
                 self.answer(slave, jid, fails=False)
         self.join(2)
+        for slave, attempts in list(self.slaves.items()):
+            for jid in sorted(self.lent & attempts.keys()):
+                self.lend(slave, jid)
         for _ in range(10 * len(self.jobs) + 10):
             for slave in list(self.slaves):
                 self.hear(slave)
@@ -330,11 +439,19 @@ class World:
                     self.now += DURATION_NS[self.slaves[slave][jid].record.ordinal]
                     self.answer(slave, jid, fails=False)
         assert all(len(job.ends) == 1 for job in self.jobs)
-        assert self.scheduler.pending_count == self.scheduler.running_count == 0
+        assert self.scheduler.pending_count == self.scheduler.running_count == self.scheduler.waiting_count == 0
 
 
+NESTED = ("spawn", "spawn", "tail", "lend", "lend", "need")
 FAULTS = ("cancel", "leave", "give_back", "lose", "lie")
 EVENTS = (*["submit"] * 3, *["answer"] * 3, "join", "tick", *FAULTS)
+NESTED_EVENTS = (*EVENTS, *NESTED)
+
+
+def siblings(world: World, slave: int, jid: int, draw: Any) -> list[Job]:
+    """Some of those that this job has started."""
+    parent = world.slaves[slave][jid]
+    return [job for job in world.jobs if job.parent is parent and draw(2)]
 
 
 def play(world: World, draw: Any, event: str) -> None:
@@ -346,6 +463,9 @@ def play(world: World, draw: Any, event: str) -> None:
         ordinal = 1 + draw(ORDINAL_COUNT)
         for _ in range(1 + draw(8)):
             world.submit(ordinal)
+    elif event == "need" and world.jobs:
+        roots = [job for job in world.jobs if job.depth == 0]
+        world.submit(1 + draw(ORDINAL_COUNT), [roots[draw(len(roots))] for _ in range(1 + draw(3))])
     elif event == "cancel" and world.jobs:
         world.cancel(world.jobs[draw(len(world.jobs))])
     elif event == "join" and len(world.slaves) < 6:
@@ -363,35 +483,41 @@ def play(world: World, draw: Any, event: str) -> None:
         world.lie(slave, draw(50), (1 + draw(ORDINAL_COUNT)) * (1 - 2 * draw(2)))
     elif event == "leave" and slave not in world.left:
         world.leave(slave)
-    elif jid is None:
+    elif jid is None or slave is None:
         return
-    elif event == "give_back" and slave in world.left:
+    elif event == "spawn" and world.slaves[slave][jid].depth + 1 < DEPTH_MAX:
+        world.spawn(slave, jid, 1 + draw(ORDINAL_COUNT), siblings(world, slave, jid, draw))
+    elif event == "tail":
+        world.tail(slave, jid, 1 + draw(ORDINAL_COUNT), siblings(world, slave, jid, draw))
+    elif event == "lend":
+        world.lend(slave, jid)
+    elif event == "give_back":
         world.give_back(slave, jid)
     elif event == "answer":
         world.now += DURATION_NS[world.slaves[slave][jid].record.ordinal]
         world.answer(slave, jid, fails=draw(8) == 0)
 
 
-@settings(max_examples=200, deadline=None)
-@given(data=st.data(), lost_max=st.integers(1, 4))
-def test_histories(library: tuple[Any, Any], data: st.DataObject, lost_max: int) -> None:
+@settings(max_examples=400, deadline=None)
+@given(data=st.data(), lost_max=st.integers(1, 4), events=st.sampled_from([EVENTS, NESTED_EVENTS]))
+def test_histories(library: tuple[Any, Any], data: st.DataObject, lost_max: int, events: tuple[str, ...]) -> None:
     world = World(library, lost_max)
 
     def draw(count: int) -> int:
         return data.draw(st.integers(0, count - 1))
 
     try:
-        for event in data.draw(st.lists(st.sampled_from(EVENTS), max_size=60)):
+        for event in data.draw(st.lists(st.sampled_from(events), max_size=60)):
             play(world, draw, event)
         world.recover()
     finally:
         world.close()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(random=st.randoms(use_true_random=False), lost_max=st.integers(1, 4))
 def test_long_histories_give_the_same_actions_again(library: tuple[Any, Any], random: Any, lost_max: int) -> None:
-    events = [random.choice(EVENTS) for _ in range(400)]
+    events = [random.choice(NESTED_EVENTS) for _ in range(200)]
     state = random.getstate()
     histories = []
     for _ in range(2):
@@ -419,6 +545,7 @@ def settled(world: World, slave: int, ordinal: int, count: int, duration_ns: int
 
 def test_queues_follow_what_jobs_take(library: tuple[Any, Any]) -> None:
     world = World(library)
+    world.checking = False
     try:
         slave = world.join(1)
         for _ in range(6000):
@@ -473,5 +600,54 @@ def test_oldest_first_also_after_a_loss(library: tuple[Any, Any]) -> None:
         world.lose(first)
         second = world.join(5)
         assert [job.number for _, job in sorted(world.slaves[second].items())] == [0, 1, 2, 3, 4]
+    finally:
+        world.close()
+
+
+def test_the_deepest_goes_first(library: tuple[Any, Any]) -> None:
+    world = World(library)
+    try:
+        slave = world.join(1)
+        for _ in range(3):
+            world.submit(3)
+        (jid,) = world.slaves[slave]
+        world.spawn(slave, jid, 2, [])
+        world.lend(slave, jid)
+        child = max(world.slaves[slave])
+        assert world.slaves[slave][child].depth == 1
+        world.spawn(slave, child, 2, [])
+        world.lend(slave, child)
+        assert world.slaves[slave][max(world.slaves[slave])].depth == 2
+    finally:
+        world.close()
+
+
+def test_nothing_is_queued_behind_jobs_that_start_jobs(library: tuple[Any, Any]) -> None:
+    world = World(library)
+    try:
+        slave = world.join(1)
+        for _ in range(100):
+            world.submit(1)
+        assert settled(world, slave, 1, 20, 1_000) > 1
+        while len(world.slaves[slave]) > 1:
+            world.answer(slave, min(world.slaves[slave]), fails=False)
+        world.spawn(slave, min(world.slaves[slave]), 2, [])
+        for _ in range(100):
+            world.submit(1)
+        assert len(world.slaves[slave]) == 1
+    finally:
+        world.close()
+
+
+def test_long_chains_end_without_recursion(library: tuple[Any, Any]) -> None:
+    """A row of 100,000 dependents: the first one's end is the end of all."""
+    world = World(library)
+    world.checking = False
+    try:
+        job = first = world.submit(1)
+        for _ in range(100_000):
+            job = world.submit(1, [job])
+        world.cancel(first)
+        assert (first.ends, job.ends) == ([CANCELLED], [LIKE])
     finally:
         world.close()
