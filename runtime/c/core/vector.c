@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-enum { FIRST_COUNT = 4, DOUBLED_COUNT_MAX = 1024 };
+/* The first elements that a vector makes room for: fewer where they are large, for many vectors (of children, say) stay small. */
+enum { FIRST_COUNT = 4, FIRST_COUNT_OF_LARGE = 2, LARGE_SIZE = 17, DOUBLED_COUNT_MAX = 1024 };
 
 static uint32_t checked_count(int64_t count)
 {
@@ -53,8 +54,9 @@ ms_vector ms_vector_grow(ms_vector v, uint64_t count, uint64_t element_size)
     uint64_t capacity = v.capacity <= DOUBLED_COUNT_MAX ? 2 * (uint64_t)v.capacity : v.capacity + v.capacity / 2;
     if (capacity < count)
         capacity = count;
-    if (capacity < FIRST_COUNT)
-        capacity = FIRST_COUNT;
+    uint64_t first_count = element_size >= LARGE_SIZE ? FIRST_COUNT_OF_LARGE : FIRST_COUNT;
+    if (capacity < first_count)
+        capacity = first_count;
     if (element_size > 0)
         capacity = ms_heap_good_size(capacity * element_size) / element_size;
     return with_capacity(v, capacity > MS_COUNT_MAX ? MS_COUNT_MAX : (uint32_t)capacity, element_size);
