@@ -19,7 +19,7 @@ from ms.codegen import places
 from ms.diagnostics import Diagnostics
 from ms.source import SourceFile
 
-FINISHED, FAILED, CANCELLED, REJECTED = range(4)
+FINISHED, FAILED, CANCELLED, HANDED_OVER, REJECTED = range(5)
 """The outcomes of a job (`ms_outcome`)."""
 
 Run: TypeAlias = Callable[[int, bytes], tuple[int, bytes]]
