@@ -22,7 +22,7 @@ enum {
     STATUS_FAILED = 1,
     STATUS_REFUSED = 2,
     STATUS_NO_MASTER = 3,
-    FIRST_PAUSE_MS = 20,
+    FIRST_PAUSE_MS = 1, /* the master may be starting at this very moment */
     LONGEST_PAUSE_MS = 500,
     GREETING_MS = 10000,
     SETTLE_MS = 1000,
