@@ -1,4 +1,8 @@
-"""What all tests share: where msc keeps its cache while they run, and that an interrupt reaches what they start."""
+"""What all tests share: where msc keeps its cache while they run, and that an interrupt reaches what they start.
+
+Hypothesis draws the same examples each time, so that the tests of a commit pass always or never; MS_RANDOM=1 draws
+others.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,12 @@ import os
 import signal
 import tempfile
 from pathlib import Path
+
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, database=None)
+if not os.environ.get("MS_RANDOM"):
+    settings.load_profile("same")
 
 ROOT = Path(__file__).resolve().parent.parent
 

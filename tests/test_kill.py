@@ -148,10 +148,10 @@ def _result(directory: Path, output: bytes) -> tuple[bytes, bytes]:
 
 @pytest.fixture(scope="module")
 def kill_counts() -> Iterator[list[int]]:
-    """How many slaves each round killed: a test of which no round kills anybody would show nothing."""
+    """How many slaves each round killed: some rounds end before the first, but if most did, they would show little."""
     counts: list[int] = []
     yield counts
-    assert sum(counts) >= len(counts), counts
+    assert 2 * sum(count > 0 for count in counts) >= len(counts), counts
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +170,10 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Compil
 
 
 def _kill_until(ended: threading.Event, slaves: Slaves, moments: random.Random) -> None:
-    while not ended.wait(moments.uniform(0.005, 0.2)):
+    pause_s = moments.uniform(0.001, 0.03)  # the first kill comes soon: the machine may be a fast one
+    while not ended.wait(pause_s):
         slaves.replace(moments.randrange(len(slaves.running)))
+        pause_s = moments.uniform(0.005, 0.2)
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))

@@ -58,8 +58,8 @@ typedef struct ms_pending {
     ms_job_list lists[4096];
 } ms_pending;
 typedef struct ms_slave {
-    uint32_t slots, inflight, given_up, suspects, lent;
-    bool leaving, reserved, alone, dropped, full;
+    uint32_t slots, inflight, given_up, suspects, lent, alone;
+    bool leaving, reserved, dropped, full;
     ms_job_list jobs;
     uint64_t load_ns, heard_at, pinged_at, batch_since, batch_at;
     uint32_t batch_count, batch_busy, batch_ordinal;
@@ -649,5 +649,26 @@ def test_long_chains_end_without_recursion(library: tuple[Any, Any]) -> None:
             job = world.submit(1, [job])
         world.cancel(first)
         assert (first.ends, job.ends) == ([CANCELLED], [LIKE])
+    finally:
+        world.close()
+
+
+def test_nothing_joins_a_last_attempt_beside_jobs_that_wait(library: tuple[Any, Any]) -> None:
+    world = World(library, lost_max=2)
+    try:
+        first = world.join(1)
+        suspect = world.submit(3)
+        world.lose(first)
+        slave = world.join(2)
+        (jid,) = world.slaves[slave]
+        assert world.slaves[slave][jid] is suspect
+        world.lend(slave, jid)
+        parent = world.submit(3)
+        (inner,) = (number for number, job in world.slaves[slave].items() if job is parent)
+        world.lend(slave, inner)
+        world.lend(slave, jid)  # it goes on, beside one that still waits
+        assert world.submit(3) not in world.slaves[slave].values()
+        world.lend(slave, jid)
+        assert len(world.slaves[slave]) == 3, "while it waits others may join"
     finally:
         world.close()

@@ -162,7 +162,7 @@ static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
     slave->inflight++;
     slave->suspects += attempt->suspect;
     slave->load_ns += attempt->charge_ns;
-    slave->alone = slave->alone || attempt->alone;
+    slave->alone += attempt->alone;
     job->place = MS_PLACE_RUNNING;
     job->slave = attempt->slave;
     job->jid = attempt->jid;
@@ -181,8 +181,7 @@ static void end_attempt(ms_scheduler *s, ms_attempt *attempt)
     slave->suspects -= attempt->suspect;
     slave->lent -= attempt->lent;
     slave->full = false;
-    if (attempt->alone)
-        slave->alone = false;
+    slave->alone -= attempt->alone && !attempt->lent;
     if (attempt->job != NULL) {
         ms_list_remove(&slave->jobs, attempt->job);
         attempt->job->jid = 0;
@@ -204,7 +203,7 @@ static bool takes_jobs(const ms_slave *slave)
 static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job *job)
 {
     uint32_t busy = ms_busy_count(slave);
-    if (!takes_jobs(slave) || slave->reserved || (slave->alone && slave->lent == 0))
+    if (!takes_jobs(slave) || slave->reserved || slave->alone > 0)
         return false;
     if (busy < slave->slots)
         return true;
@@ -226,7 +225,7 @@ static void unreserve(ms_scheduler *s)
 /* Gives a slave what it has room for. */
 static void feed(ms_scheduler *s, ms_slave *slave, uint64_t now)
 {
-    if (s->alone.first != NULL && takes_jobs(slave) && ms_busy_count(slave) == 0 && !slave->alone) {
+    if (s->alone.first != NULL && takes_jobs(slave) && ms_busy_count(slave) == 0 && slave->alone == 0) {
         if (slave->reserved)
             unreserve(s);
         start(s, slave, s->alone.first, now);
@@ -260,9 +259,9 @@ static void pump_alone(ms_scheduler *s, uint64_t now)
     ms_slave *best = NULL;
     for (uint32_t i = 0; i < s->slave_capacity && s->alone.first != NULL; i++) {
         ms_slave *slave = &s->slaves[i];
-        if (takes_jobs(slave) && ms_busy_count(slave) == 0 && !slave->alone)
+        if (takes_jobs(slave) && ms_busy_count(slave) == 0 && slave->alone == 0)
             feed(s, slave, now);
-        else if (takes_jobs(slave) && !slave->alone && (best == NULL || slave->load_ns < best->load_ns))
+        else if (takes_jobs(slave) && slave->alone == 0 && (best == NULL || slave->load_ns < best->load_ns))
             best = slave;
     }
     if (s->alone.first == NULL) {
@@ -630,6 +629,7 @@ ms_answer ms_scheduler_lent(ms_scheduler *s, uint32_t number, uint32_t jid, uint
         return MS_ANSWER_WRONG;
     attempt->lent = true;
     s->slaves[number].lent++;
+    s->slaves[number].alone -= attempt->alone;
     pump(s, now);
     return answer_of(attempt);
 }
@@ -641,6 +641,7 @@ ms_answer ms_scheduler_regained(ms_scheduler *s, uint32_t number, uint32_t jid)
         return MS_ANSWER_WRONG;
     attempt->lent = false;
     s->slaves[number].lent--;
+    s->slaves[number].alone += attempt->alone;
     return answer_of(attempt);
 }
 

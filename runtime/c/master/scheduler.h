@@ -30,7 +30,8 @@
  *
  * A job that was running on a lost slave may have killed it. Until it has ended, nothing is queued behind it; and its last attempt
  * runs alone on a slave, so that a job which kills slaves never takes others with it. For that one slave is reserved at a
- * time: it gets no more jobs until all that are left there wait for others. A last attempt that waits itself is not alone any more.
+ * time: it gets no more jobs until all that are left there wait for others. While a last attempt waits itself,
+ * others may join it; when it goes on, no more of them do.
  *
  * What always holds: nothing pends while a slot is free (on a slave that is not leaving, full, reserved or running a last attempt);
  * each job is in one place; `load_ns`, `inflight`, `lent` and `suspects` of a slave are the sums over its attempts. */
@@ -80,7 +81,8 @@ typedef struct ms_slave {
     uint32_t given_up; /* of those in flight */
     uint32_t suspects; /* of those in flight: jobs that have lost a slave before */
     uint32_t lent;     /* of those in flight: jobs that wait */
-    bool leaving, reserved, alone, dropped;
+    uint32_t alone;    /* of those in flight: last attempts that don't wait */
+    bool leaving, reserved, dropped;
     bool full; /* it gave a job back that it can't begin: it gets no more until something has ended there */
     ms_job_list jobs;     /* oldest attempt first */
     uint64_t load_ns;     /* what those in flight are expected to take */
