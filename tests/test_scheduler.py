@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
+SOURCES = ("scheduler", "placement", "endings", "attempts", "pending", "measure", "relations", "jobs")
 
 DECLARATIONS = """
 typedef struct ms_job {
@@ -108,12 +109,11 @@ HEARTBEAT_NS = 2_000_000_000
 # What jobs of each function take, roughly: none, some, long.
 DURATION_NS = (0, 1_000, 500_000, 60_000_000)
 
-
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """(ffi, lib)."""
     path = tmp_path_factory.mktemp("scheduler") / "scheduler.so"
-    master = [RUNTIME / "master" / f"{name}.c" for name in ("scheduler", "pending", "measure", "relations", "jobs")]
+    master = [RUNTIME / "master" / f"{name}.c" for name in SOURCES]
     sources = [*master, RUNTIME / "core" / "bytes.c"]
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
     places = ["-I", str(RUNTIME), "-I", str(RUNTIME / "include")]
@@ -122,7 +122,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     ffi.cdef(DECLARATIONS.replace("    ...;\n", ""))
     assert ffi.sizeof("ms_job") == 128
     return ffi, ffi.dlopen(str(path))
-
 
 @dataclass(slots=True)
 class Job:
@@ -137,7 +136,6 @@ class Job:
     parent: Job | None = None
     detached: bool = False  # spawned, and its parent has finished
     needs: list[Job] = field(default_factory=list)  # while they have not ended
-
 
 class World:
     def __init__(self, library: tuple[Any, Any], lost_max: int = LOST_MAX) -> None:
@@ -441,18 +439,15 @@ class World:
         assert all(len(job.ends) == 1 for job in self.jobs)
         assert self.scheduler.pending_count == self.scheduler.running_count == self.scheduler.waiting_count == 0
 
-
 NESTED = ("spawn", "spawn", "tail", "lend", "lend", "need")
 FAULTS = ("cancel", "leave", "give_back", "lose", "lie")
 EVENTS = (*["submit"] * 3, *["answer"] * 3, "join", "tick", *FAULTS)
 NESTED_EVENTS = (*EVENTS, *NESTED)
 
-
 def siblings(world: World, slave: int, jid: int, draw: Any) -> list[Job]:
     """Some of those that this job has started."""
     parent = world.slaves[slave][jid]
     return [job for job in world.jobs if job.parent is parent and draw(2)]
-
 
 def play(world: World, draw: Any, event: str) -> None:
     """One event, if it can happen now. `draw(n)` is a number from 0 to n - 1."""
@@ -497,7 +492,6 @@ def play(world: World, draw: Any, event: str) -> None:
         world.now += DURATION_NS[world.slaves[slave][jid].record.ordinal]
         world.answer(slave, jid, fails=draw(8) == 0)
 
-
 @settings(max_examples=400, deadline=None)
 @given(data=st.data(), lost_max=st.integers(1, 4), events=st.sampled_from([EVENTS, NESTED_EVENTS]))
 def test_histories(library: tuple[Any, Any], data: st.DataObject, lost_max: int, events: tuple[str, ...]) -> None:
@@ -512,7 +506,6 @@ def test_histories(library: tuple[Any, Any], data: st.DataObject, lost_max: int,
         world.recover()
     finally:
         world.close()
-
 
 @settings(max_examples=15, deadline=None)
 @given(random=st.randoms(use_true_random=False), lost_max=st.integers(1, 4))
@@ -532,7 +525,6 @@ def test_long_histories_give_the_same_actions_again(library: tuple[Any, Any], ra
             world.close()
     assert histories[0] == histories[1]
 
-
 def settled(world: World, slave: int, ordinal: int, count: int, duration_ns: int) -> int:
     """What a slave is given ahead, when it has answered so many jobs of that kind, one after the other."""
     for _ in range(count):
@@ -541,7 +533,6 @@ def settled(world: World, slave: int, ordinal: int, count: int, duration_ns: int
         world.now += duration_ns
         world.answer(slave, min(world.slaves[slave]), fails=False)
     return len(world.slaves[slave])
-
 
 def test_queues_follow_what_jobs_take(library: tuple[Any, Any]) -> None:
     world = World(library)
@@ -564,7 +555,6 @@ def test_queues_follow_what_jobs_take(library: tuple[Any, Any]) -> None:
         finally:
             world.close()
 
-
 def test_a_silent_slave_is_dropped_after_three_heartbeats(library: tuple[Any, Any]) -> None:
     world = World(library)
     try:
@@ -579,7 +569,6 @@ def test_a_silent_slave_is_dropped_after_three_heartbeats(library: tuple[Any, An
     finally:
         world.close()
 
-
 def test_the_masters_own_sleep_is_nobodys_silence(library: tuple[Any, Any]) -> None:
     world = World(library)
     try:
@@ -589,7 +578,6 @@ def test_the_masters_own_sleep_is_nobodys_silence(library: tuple[Any, Any]) -> N
         assert slave in world.slaves
     finally:
         world.close()
-
 
 def test_oldest_first_also_after_a_loss(library: tuple[Any, Any]) -> None:
     world = World(library)
@@ -602,7 +590,6 @@ def test_oldest_first_also_after_a_loss(library: tuple[Any, Any]) -> None:
         assert [job.number for _, job in sorted(world.slaves[second].items())] == [0, 1, 2, 3, 4]
     finally:
         world.close()
-
 
 def test_the_deepest_goes_first(library: tuple[Any, Any]) -> None:
     world = World(library)
@@ -621,7 +608,6 @@ def test_the_deepest_goes_first(library: tuple[Any, Any]) -> None:
     finally:
         world.close()
 
-
 def test_nothing_is_queued_behind_jobs_that_start_jobs(library: tuple[Any, Any]) -> None:
     world = World(library)
     try:
@@ -638,7 +624,6 @@ def test_nothing_is_queued_behind_jobs_that_start_jobs(library: tuple[Any, Any])
     finally:
         world.close()
 
-
 def test_long_chains_end_without_recursion(library: tuple[Any, Any]) -> None:
     """A row of 100,000 dependents: the first one's end is the end of all."""
     world = World(library)
@@ -651,7 +636,6 @@ def test_long_chains_end_without_recursion(library: tuple[Any, Any]) -> None:
         assert (first.ends, job.ends) == ([CANCELLED], [LIKE])
     finally:
         world.close()
-
 
 def test_nothing_joins_a_last_attempt_beside_jobs_that_wait(library: tuple[Any, Any]) -> None:
     world = World(library, lost_max=2)
