@@ -113,6 +113,11 @@ def test_spawn_and_result() -> None:
     assert payload[12:] == b"node:9" + struct.pack("<I", 5) + b"wrong" + b"wrong"
 
 
+def test_crashed() -> None:
+    """As above; test_isolation speaks it."""
+    assert known("bytes crashed") == struct.pack("<I", 9) + b"SIGSEGV"
+
+
 def receive(connection: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:

@@ -60,7 +60,7 @@ typedef struct ms_pending {
 } ms_pending;
 typedef struct ms_slave {
     uint32_t slots, inflight, given_up, suspects, lent, alone;
-    bool leaving, reserved, dropped, full;
+    bool leaving, reserved, dropped, isolates, full;
     ms_job_list jobs;
     uint64_t load_ns, heard_at, pinged_at, batch_since, batch_at;
     uint32_t batch_count, batch_busy, batch_ordinal;
@@ -86,6 +86,7 @@ void ms_scheduler_leaving(ms_scheduler *scheduler, uint32_t slave, uint64_t now)
 void ms_scheduler_dropping(ms_scheduler *scheduler, uint32_t slave);
 uint32_t ms_scheduler_lost(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 int ms_scheduler_answer(ms_scheduler *scheduler, uint32_t slave, int32_t ordinal, uint32_t jid, uint64_t now);
+int ms_scheduler_crashed(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
 int ms_scheduler_give_back(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
 int ms_scheduler_spawn(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, ms_job *job, uint64_t now);
 int ms_scheduler_tail(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, ms_job *next, uint64_t now);
@@ -154,6 +155,8 @@ class World:
         self.jids: set[int] = set()
         self.pinged: set[int] = set()
         self.lent: set[int] = set()  # jids
+        self.isolating: set[int] = set()  # slaves of which the scheduler knows it
+        self.accompanied: set[int] = set()  # jids of attempts there
         self.history: list[tuple[int, ...]] = []
 
     def close(self) -> None:
@@ -241,6 +244,7 @@ class World:
         self.slaves[slave] = {}
         self.slots[slave] = slots
         self.left.discard(slave)
+        self.isolating.discard(slave)
         self.act()
         return slave
 
@@ -289,6 +293,23 @@ class World:
         for job in hit:  # those that were started by others that were hit are cancelled
             if job.depth == 0 and not job.cancelled:
                 assert (job.ends == [LOST]) == (job.lost_count >= self.lost_max)
+
+    def crash(self, slave: int, jid: int) -> None:
+        """The process that runs one job dies, alone."""
+        job = self.slaves[slave].pop(jid)
+        stale = jid in self.given_up
+        job.lost_count += not stale
+        self.isolating.add(slave)
+        self.lent.discard(jid)
+        before = {other.number: list(other.ends) for other in self.slaves[slave].values()}
+        said = self.lib.ms_scheduler_crashed(self.scheduler, slave, jid, self.now)
+        assert said == (STALE if stale else FINE)
+        self.act()
+        if not stale:
+            assert (job.ends == [LOST]) == (job.lost_count >= self.lost_max)
+        for other in self.slaves[slave].values():
+            if other.depth == 0:
+                assert other.ends == before.get(other.number, []), "the others do not suffer"
 
     def lie(self, slave: int, jid: int, ordinal: int) -> None:
         """An answer that nobody asked for."""
@@ -363,13 +384,15 @@ class World:
         held = [(jid, other) for one in self.slaves.values() for jid, other in one.items()]
         assert all(job is not other for jid, other in held if jid not in self.given_up)
         for jid, other in attempts.items():
-            last = 0 < other.lost_count == self.lost_max - 1
-            assert jid in self.given_up or not last or jid in self.lent, "nothing joins a last attempt"
+            alone = 0 < other.lost_count == self.lost_max - 1 and jid not in self.accompanied
+            assert jid in self.given_up or not alone or jid in self.lent, "nothing joins a last attempt"
         self.jids.add(action.jid)
         attempts[action.jid] = job
         if job.lost_count > 0:
             assert self.busy(action.slave) <= self.slots[action.slave], "nothing is queued with a suspect"
-        if 0 < job.lost_count == self.lost_max - 1:
+        if action.slave in self.isolating:
+            self.accompanied.add(action.jid)
+        elif 0 < job.lost_count == self.lost_max - 1:
             assert self.busy(action.slave) == 1, "the last attempt is alone"
 
     def busy(self, slave: int) -> int:
@@ -440,7 +463,7 @@ class World:
         assert self.scheduler.pending_count == self.scheduler.running_count == self.scheduler.waiting_count == 0
 
 NESTED = ("spawn", "spawn", "tail", "lend", "lend", "need")
-FAULTS = ("cancel", "leave", "give_back", "lose", "lie")
+FAULTS = ("cancel", "leave", "give_back", "lose", "lie", "crash")
 EVENTS = (*["submit"] * 3, *["answer"] * 3, "join", "tick", *FAULTS)
 NESTED_EVENTS = (*EVENTS, *NESTED)
 
@@ -488,6 +511,8 @@ def play(world: World, draw: Any, event: str) -> None:
         world.lend(slave, jid)
     elif event == "give_back":
         world.give_back(slave, jid)
+    elif event == "crash":
+        world.crash(slave, jid)
     elif event == "answer":
         world.now += DURATION_NS[world.slaves[slave][jid].record.ordinal]
         world.answer(slave, jid, fails=draw(8) == 0)
@@ -634,6 +659,23 @@ def test_long_chains_end_without_recursion(library: tuple[Any, Any]) -> None:
             job = world.submit(1, [job])
         world.cancel(first)
         assert (first.ends, job.ends) == ([CANCELLED], [LIKE])
+    finally:
+        world.close()
+
+def test_a_crash_costs_one_attempt_of_one_job(library: tuple[Any, Any]) -> None:
+    """On a slave that isolates its jobs, the last attempt needs no slave of its own."""
+    world = World(library)
+    try:
+        slave = world.join(2)
+        poison, good = world.submit(3), world.submit(3)
+        waiting = world.submit(3)
+        for count in range(1, LOST_MAX + 1):
+            (jid,) = (jid for jid, job in world.slaves[slave].items() if job is poison)
+            world.crash(slave, jid)
+            assert poison.ends == ([LOST] if count == LOST_MAX else [])
+            assert good in world.slaves[slave].values()
+        assert set(map(id, world.slaves[slave].values())) == {id(good), id(waiting)}
+        assert world.lib.ms_scheduler_crashed(world.scheduler, slave, 4711, world.now) == WRONG
     finally:
         world.close()
 

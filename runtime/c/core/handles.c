@@ -44,9 +44,23 @@ static void describe(ms_vector *text, const ms_handle_end *end)
     ms_text_words(text, size < described.count ? "...)" : ")");
 }
 
+/* What of the story stands below the line that says what failed: all of it, unless it begins with the message itself, as that
+ * of a job whose workers died does. */
+static const char *rest_of_story(const ms_handle_end *end, uint64_t *size)
+{
+    uint32_t line_size = end->message_size + 1;
+    *size = end->story_size;
+    if (end->story_size < line_size || memcmp(end->story, end->message, end->message_size) != 0 || end->story[line_size - 1] != '\n')
+        return end->story;
+    *size = end->story_size - line_size;
+    return end->story + line_size;
+}
+
 void ms_handle_fail(const ms_handle_end *end)
 {
     ms_vector text = {0};
+    uint64_t story_size;
+    const char *story = rest_of_story(end, &story_size);
     ms_text_words(&text, "job ");
     describe(&text, end);
     ms_text_words(&text, " failed");
@@ -54,11 +68,11 @@ void ms_handle_fail(const ms_handle_end *end)
         ms_text_words(&text, " on slave ");
         ms_text_bytes(&text, end->slave, end->slave_size);
     }
-    if (end->story_size == 0) { /* the reason is one sentence without a place */
+    if (story_size == 0 || story != end->story) { /* the reason is one sentence without a place */
         ms_text_words(&text, ": ");
         ms_text_bytes(&text, end->message, end->message_size);
     }
-    ms_task_fail_because(&(ms_reason){end->message, end->message_size, text.data, text.count, end->story, end->story_size});
+    ms_task_fail_because(&(ms_reason){end->message, end->message_size, text.data, text.count, story, story_size});
 }
 
 /* ---- reduce ---- */

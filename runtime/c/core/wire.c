@@ -84,6 +84,7 @@ static length_range range_from_slave(uint32_t kind, uint32_t payload_max)
     case MS_REGAINED: return (length_range){true, 4, 4};
     case MS_RELEASE: return (length_range){true, 4, MS_RECALLED_MAX};
     case MS_OUTPUT: return (length_range){true, MS_OUTPUT_HEAD_SIZE, payload_max};
+    case MS_CRASHED: return (length_range){true, 4, 4 + MS_CAUSE_MAX};
     case MS_BYE: return (length_range){true, 0, 0};
     default: return (length_range){false, 0, 0};
     }

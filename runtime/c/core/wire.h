@@ -46,6 +46,7 @@ enum {
     MS_SLOTS_MAX = 65536,
     MS_OUTPUT_HEAD_SIZE = 5, /* what stands before the text of an output message */
     MS_RECALLED_MAX = 1 << 20,
+    MS_CAUSE_MAX = 64,       /* bytes of what a worker died of */
     MS_HOLES_MAX = 1 << 21 /* in one spawn */
 };
 #define MS_JID_MAX 2147483647u

@@ -363,7 +363,8 @@ typedef enum ms_control {
     MS_OUTPUT = 12,  /* slave → master: jid (4), stream (1), the bytes of whole lines */
     MS_LENT = 13,    /* slave → master: the job with this jid (4) waits, its slot is free */
     MS_REGAINED = 14, /* slave → master: it goes on (4) */
-    MS_RELEASE = 15  /* slave → master: numbers (4 each) of spawned jobs that it holds no handles of any more */
+    MS_RELEASE = 15, /* slave → master: numbers (4 each) of spawned jobs that it holds no handles of any more */
+    MS_CRASHED = 24  /* slave → master: the process that ran the job with this jid (4) died; of what, in a few words */
 } ms_control;
 
 /* A spawn: the parent's jid (4), the child's number (4), its ordinal (4), flags (4), the number of holes (4), for each hole, in order, the

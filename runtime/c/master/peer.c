@@ -2,6 +2,7 @@
 #include "master/peer.h"
 
 #include "core/clock.h"
+#include "master/losses.h"
 #include "master/output.h"
 #include "net/poll.h"
 
@@ -269,7 +270,8 @@ static void end_job(ms_server *server, const ms_action *action, ms_peer *peer, c
                 sched_yield(); /* the program has claimed its end, and publishes it at once */
             ms_job_fail_like(job, action->source);
         } else {
-            ms_job_fail(job, action->end == MS_END_LOST ? MS_CAUSE_LOST : MS_CAUSE_CANCELLED, NULL);
+            bool lost = action->end == MS_END_LOST;
+            ms_job_fail(job, lost ? MS_CAUSE_LOST : MS_CAUSE_CANCELLED, lost ? ms_loss_failure(job) : NULL);
         }
         if (ms_job_publish(job, ms_server_end_number(server)))
             server->wake_needed = true;
@@ -458,6 +460,23 @@ static void answered(ms_server *server, ms_peer *peer, const ms_frame *frame)
     act_with(server, peer, frame);
 }
 
+/* The process that ran a job died, and only that. */
+static void crashed(ms_server *server, ms_peer *peer, const ms_frame *frame)
+{
+    uint32_t jid = ms_get_u32(frame->payload);
+    ms_job *job = ms_scheduler_job(server->scheduler, peer->slave, jid);
+    if (job != NULL && job->lent) {
+        ms_sender_close(&peer->sender);
+        ms_peer_doom(server, peer, "cut off: it answered before it had read the arguments");
+        return;
+    }
+    if (job != NULL)
+        ms_loss_note(job, peer->name, frame->payload + 4, frame->header.length - 4);
+    if (ms_scheduler_crashed(server->scheduler, peer->slave, jid, server->now) == MS_ANSWER_WRONG)
+        ms_peer_doom(server, peer, "cut off: a job crashed that it does not have");
+    ms_peers_act(server);
+}
+
 static void printed(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
     uint8_t stream = frame->payload[4];
@@ -500,6 +519,7 @@ static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
     case MS_HELLO: greet(server, peer, frame); break;
     case MS_PING: send_control(server, peer, MS_PONG, frame->payload, frame->header.length); break;
     case MS_OUTPUT: printed(server, peer, frame); break;
+    case MS_CRASHED: crashed(server, peer, frame); break;
     case MS_RECALLED: recalled(server, peer, frame); break;
     case MS_BYE: said_bye(server, peer); break;
     case MS_SPAWN:

@@ -52,7 +52,7 @@ static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
     attempt->ordinal = job->ordinal & (MS_ORDINAL_MAX - 1);
     attempt->charge_ns = charge_of(s, job->ordinal);
     attempt->suspect = is_suspect(s, job);
-    attempt->alone = is_last_attempt(s, job);
+    attempt->alone = is_last_attempt(s, job) && !slave->isolates;
     if (slave->inflight == 0) {
         ms_measure_close(s, slave);
         slave->batch_since = slave->batch_at = now;
@@ -98,9 +98,15 @@ void ms_place_unreserve(ms_scheduler *s)
     s->reserved = MS_NO_SLAVE;
 }
 
+/* Whether a job can begin its last attempt there now. */
+static bool suits_last_attempt(const ms_slave *slave)
+{
+    return takes_jobs(slave) && ms_busy_count(slave) < (slave->isolates ? slave->slots : 1) && slave->alone == 0;
+}
+
 void ms_place_feed(ms_scheduler *s, ms_slave *slave, uint64_t now)
 {
-    if (s->alone.first != NULL && takes_jobs(slave) && ms_busy_count(slave) == 0 && slave->alone == 0) {
+    while (s->alone.first != NULL && suits_last_attempt(slave)) {
         if (slave->reserved)
             ms_place_unreserve(s);
         start(s, slave, s->alone.first, now);
@@ -134,7 +140,7 @@ static void pump_alone(ms_scheduler *s, uint64_t now)
     ms_slave *best = NULL;
     for (uint32_t i = 0; i < s->slave_capacity && s->alone.first != NULL; i++) {
         ms_slave *slave = &s->slaves[i];
-        if (takes_jobs(slave) && ms_busy_count(slave) == 0 && slave->alone == 0)
+        if (suits_last_attempt(slave))
             ms_place_feed(s, slave, now);
         else if (takes_jobs(slave) && slave->alone == 0 && (best == NULL || slave->load_ns < best->load_ns))
             best = slave;

@@ -15,6 +15,7 @@ ms_relations *ms_relations_of(ms_job *job)
 void ms_relations_free(ms_job_pool *pool, ms_job *job, bool owner)
 {
     ms_job_drop_holes(pool, job, owner);
+    free(job->relations->crashes);
     free(job->relations);
     job->relations = NULL;
 }
@@ -156,6 +157,9 @@ bool ms_job_become(ms_job *job, ms_job *next)
     if (ms_job_has_holes(next))
         take_holes(job->relations, job, next);
     ms_job_free_arguments(job);
+    job->lost_count = 0;
+    if (job->relations != NULL)
+        job->relations->crash_count = 0;
     job->ordinal = next->ordinal;
     job->arguments_size = next->arguments_size;
     job->room = next->room;

@@ -28,6 +28,8 @@ typedef struct ms_relations {
     ms_job *parent, *first_child, *older_sibling, *younger_sibling;
     void *spawner;   /* the server's: the slave that is told of its end, null for none */
     uint32_t number; /* its number there */
+    uint32_t crash_count; /* of its lost attempts: those that took only a worker along (losses.h) */
+    char *crashes;        /* a line for each */
 } ms_relations;
 
 /* The job's relations, made now if need be; null when there is no memory. */

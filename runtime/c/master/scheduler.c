@@ -144,6 +144,20 @@ void ms_scheduler_dropping(ms_scheduler *s, uint32_t slave)
     s->slaves[slave].dropped = true;
 }
 
+/* Its attempt has ended, and might have because of it. False: that was its last. */
+static bool lose(ms_scheduler *s, ms_job *job)
+{
+    job->lost_count++;
+    if (job->lost_count >= s->lost_max) {
+        ms_end_job(s, job, MS_END_LOST, NULL);
+        return false;
+    }
+    ms_place_pend(s, job, true);
+    if (job->relations != NULL)
+        ms_end_leave_children(s, job, false);
+    return true;
+}
+
 uint32_t ms_scheduler_lost(ms_scheduler *s, uint32_t number, uint64_t now)
 {
     ms_slave *slave = &s->slaves[number];
@@ -152,15 +166,7 @@ uint32_t ms_scheduler_lost(ms_scheduler *s, uint32_t number, uint64_t now)
     while (slave->jobs.last != NULL) { /* the youngest first, each to the front: the oldest ends up first */
         ms_job *job = slave->jobs.last;
         ms_attempt_end(s, ms_attempt_of(s, job->jid));
-        job->lost_count++;
-        if (job->lost_count >= s->lost_max) {
-            ms_end_job(s, job, MS_END_LOST, NULL);
-        } else {
-            ms_place_pend(s, job, true);
-            if (job->relations != NULL)
-                ms_end_leave_children(s, job, false);
-            back_count++;
-        }
+        back_count += lose(s, job);
     }
     ms_end_settle(s);
     for (uint32_t i = 0; i < s->attempt_capacity && slave->given_up > 0; i++)
@@ -194,6 +200,21 @@ ms_answer ms_scheduler_answer(ms_scheduler *s, uint32_t number, int32_t ordinal,
         ms_end_job(s, job, ordinal > 0 ? MS_END_FINISHED : MS_END_FAILED, NULL);
     ms_end_settle(s);
     after_attempt(s, slave, now);
+    return job != NULL ? MS_ANSWER_FINE : MS_ANSWER_STALE;
+}
+
+ms_answer ms_scheduler_crashed(ms_scheduler *s, uint32_t number, uint32_t jid, uint64_t now)
+{
+    ms_attempt *attempt = ms_attempt_at(s, number, jid);
+    if (attempt == NULL)
+        return MS_ANSWER_WRONG;
+    ms_job *job = attempt->job;
+    ms_attempt_end(s, attempt);
+    s->slaves[number].isolates = true;
+    if (job != NULL)
+        lose(s, job);
+    ms_end_settle(s);
+    ms_place_pump(s, now);
     return job != NULL ? MS_ANSWER_FINE : MS_ANSWER_STALE;
 }
 
@@ -259,7 +280,6 @@ ms_answer ms_scheduler_tail(ms_scheduler *s, uint32_t number, uint32_t jid, ms_j
     ms_attempt_end(s, attempt);
     if (job != NULL) {
         ms_end_leave_children(s, job, true);
-        job->lost_count = 0;
         if (ms_job_become(job, next))
             ms_end_admit(s, job);
         else

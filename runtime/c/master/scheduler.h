@@ -13,6 +13,7 @@
  *     (finished)     WAITING  → PENDING      (failed)    WAITING → ENDED, as the dependency did
  *     (room)         PENDING  → RUNNING      answer      RUNNING → ENDED
  *     give_back      RUNNING  → PENDING      lost        RUNNING → PENDING, or ENDED after `lost_max` slaves
+ *                                            crashed     the same for one attempt
  *     tail           RUNNING  → PENDING, WAITING: as another function with other arguments
  *     cancel         WAITING, PENDING, RUNNING → ENDED (the attempt is given up)
  *
@@ -31,7 +32,8 @@
  * A job that was running on a lost slave may have killed it. Until it has ended, nothing is queued behind it; and its last attempt
  * runs alone on a slave, so that a job which kills slaves never takes others with it. For that one slave is reserved at a
  * time: it gets no more jobs until all that are left there wait for others. While a last attempt waits itself,
- * others may join it; when it goes on, no more of them do.
+ * others may join it; when it goes on, no more of them do. All of this is of no use on a slave that isolates its jobs, and there it
+ * is not done: a last attempt takes one of its slots.
  *
  * What always holds: nothing pends while a slot is free (on a slave that is not leaving, full, reserved or running a last attempt);
  * each job is in one place; `load_ns`, `inflight`, `lent` and `suspects` of a slave are the sums over its attempts. */
@@ -83,6 +85,7 @@ typedef struct ms_slave {
     uint32_t lent;     /* of those in flight: jobs that wait */
     uint32_t alone;    /* of those in flight: last attempts that don't wait */
     bool leaving, reserved, dropped;
+    bool isolates; /* its jobs run in processes of their own: one of them has crashed alone */
     bool full; /* it gave a job back that it can't begin: it gets no more until something has ended there */
     ms_job_list jobs;     /* oldest attempt first */
     uint64_t load_ns;     /* what those in flight are expected to take */
@@ -155,6 +158,8 @@ void ms_scheduler_dropping(ms_scheduler *scheduler, uint32_t slave);
 uint32_t ms_scheduler_lost(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 /* It answered an attempt: ordinal n > 0 finished, -n failed. */
 ms_answer ms_scheduler_answer(ms_scheduler *scheduler, uint32_t slave, int32_t ordinal, uint32_t jid, uint64_t now);
+/* The process that ran the attempt is lost, and nothing else of the slave. The job goes back, or has ended as lost. */
+ms_answer ms_scheduler_crashed(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
 /* It gives a job back that it had not begun, because it leaves, or can't begin it as long as nothing else ends there. */
 ms_answer ms_scheduler_give_back(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
 /* What the scheduler knows of an attempt that a slave speaks of; changes nothing. */
