@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
-SOURCES = ("scheduler", "placement", "endings", "attempts", "pending", "measure", "relations", "jobs")
+SOURCES = ("bitset", "scheduler", "placement", "endings", "attempts", "pending", "measure", "relations", "jobs")
 
 DECLARATIONS = """
 typedef struct ms_job {
@@ -64,6 +64,9 @@ typedef struct ms_slave {
     ms_job_list jobs;
     uint64_t load_ns, heard_at, pinged_at, batch_since, batch_at;
     uint32_t batch_count, batch_busy, batch_ordinal;
+    uint8_t sets;
+    bool stuffed;
+    uint32_t given_up_jid_count, given_up_jid_capacity, *given_up_jids;
 } ms_slave;
 typedef struct ms_scheduler {
     ms_action *actions;

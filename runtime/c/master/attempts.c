@@ -41,7 +41,7 @@ void ms_attempt_end(ms_scheduler *s, ms_attempt *attempt)
     slave->load_ns -= attempt->charge_ns;
     slave->suspects -= attempt->suspect;
     slave->lent -= attempt->lent;
-    slave->full = false;
+    slave->full = slave->stuffed = false;
     slave->alone -= attempt->alone && !attempt->lent;
     if (attempt->job != NULL) {
         ms_list_remove(&slave->jobs, attempt->job);
@@ -52,4 +52,41 @@ void ms_attempt_end(ms_scheduler *s, ms_attempt *attempt)
     }
     *attempt = (ms_attempt){0};
     s->attempt_count--;
+    ms_place_note(s, slave);
+}
+
+/* Keeps those that are still given up; jids whose attempts have ended lead to nothing, or to a job. */
+static void compact_given_up(ms_scheduler *s, ms_slave *slave)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < slave->given_up_jid_count; i++) {
+        const ms_attempt *attempt = ms_attempt_at(s, (uint32_t)(slave - s->slaves), slave->given_up_jids[i]);
+        if (attempt != NULL && attempt->job == NULL)
+            slave->given_up_jids[kept++] = slave->given_up_jids[i];
+    }
+    slave->given_up_jid_count = kept;
+}
+
+void ms_attempt_give_up(ms_scheduler *s, const ms_attempt *attempt)
+{
+    ms_slave *slave = &s->slaves[attempt->slave];
+    if (slave->given_up_jid_count == slave->given_up_jid_capacity)
+        compact_given_up(s, slave);
+    if (slave->given_up_jid_count * 2 >= slave->given_up_jid_capacity) {
+        slave->given_up_jid_capacity = slave->given_up_jid_capacity * 2 + 8;
+        slave->given_up_jids = ms_scheduler_grow(slave->given_up_jids, slave->given_up_jid_capacity * sizeof *slave->given_up_jids);
+    }
+    slave->given_up_jids[slave->given_up_jid_count++] = attempt->jid;
+}
+
+void ms_attempts_forget(ms_scheduler *s, ms_slave *slave)
+{
+    for (uint32_t i = 0; i < slave->given_up_jid_count; i++) {
+        ms_attempt *attempt = ms_attempt_at(s, (uint32_t)(slave - s->slaves), slave->given_up_jids[i]);
+        if (attempt != NULL)
+            ms_attempt_end(s, attempt);
+    }
+    free(slave->given_up_jids);
+    slave->given_up_jids = NULL;
+    slave->given_up_jid_count = slave->given_up_jid_capacity = 0;
 }

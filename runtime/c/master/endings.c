@@ -30,6 +30,7 @@ static void give_up(ms_scheduler *s, ms_job *job)
     ms_list_remove(&slave->jobs, job);
     attempt->job = NULL;
     slave->given_up++;
+    ms_attempt_give_up(s, attempt);
     s->running_count--;
     job->jid = 0;
 }

@@ -2,7 +2,10 @@
 #include "master/measure.h"
 #include "master/scheduler_inside.h"
 
-enum { QUEUE_MAX = 4096 /* jobs queued at one slave, for each slot */ };
+enum {
+    QUEUE_MAX = 4096, /* jobs queued at one slave, for each slot */
+    CHOICE_COUNT = 8  /* queues that are compared, for a job */
+};
 #define AHEAD_NS 2000000u /* how much work is queued behind a slot */
 #define LONG_NS 20000000u /* jobs that take longer are not queued at slaves */
 
@@ -66,6 +69,7 @@ static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
     job->jid = attempt->jid;
     s->running_count++;
     ms_list_append(&slave->jobs, job);
+    ms_place_note(s, slave);
     ms_scheduler_act(s, (ms_action){.kind = MS_SEND_RUN, .slave = job->slave, .jid = job->jid, .job = job});
 }
 
@@ -76,6 +80,47 @@ static bool takes_jobs(const ms_slave *slave)
     return slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full;
 }
 
+/* Whether a job can begin its last attempt there now. */
+static bool suits_last_attempt(const ms_slave *slave)
+{
+    return takes_jobs(slave) && ms_busy_count(slave) < (slave->isolates ? slave->slots : 1) && slave->alone == 0;
+}
+
+static uint8_t sets_of(const ms_slave *slave)
+{
+    uint32_t busy = ms_busy_count(slave);
+    if (slave->slots == 0)
+        return 1 << MS_SET_UNUSED;
+    if (!takes_jobs(slave) || slave->alone > 0)
+        return 0;
+    uint8_t sets = suits_last_attempt(slave) ? 1 << MS_SET_OPEN | 1 << MS_SET_LAST : 1 << MS_SET_OPEN;
+    if (slave->reserved)
+        return sets;
+    if (busy < slave->slots)
+        return sets | 1 << MS_SET_FREE;
+    return slave->suspects > 0 || slave->stuffed ? sets : sets | 1 << MS_SET_ROOMY;
+}
+
+void ms_place_note(ms_scheduler *s, ms_slave *slave)
+{
+    uint8_t sets = sets_of(slave), changed = sets ^ slave->sets;
+    if (changed == 0)
+        return;
+    uint32_t number = (uint32_t)(slave - s->slaves);
+    for (int i = 0; i < MS_SET_COUNT; i++)
+        if ((changed >> i & 1) != 0 && (sets >> i & 1) != 0)
+            ms_bitset_add(&s->sets[i], number);
+        else if ((changed >> i & 1) != 0)
+            ms_bitset_remove(&s->sets[i], number);
+    slave->sets = sets;
+}
+
+/* Whether it may stand in a queue at all. */
+static bool may_queue(const ms_scheduler *s, const ms_job *job)
+{
+    return !is_suspect(s, job) && s->cost_ns[job->ordinal] <= LONG_NS && !s->spawns[job->ordinal];
+}
+
 static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job *job)
 {
     uint32_t busy = ms_busy_count(slave);
@@ -84,7 +129,7 @@ static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job 
     if (busy < slave->slots)
         return true;
     uint32_t cost = s->cost_ns[job->ordinal];
-    if (is_suspect(s, job) || slave->suspects > 0 || cost > LONG_NS || s->spawns[job->ordinal])
+    if (slave->suspects > 0 || !may_queue(s, job))
         return false;
     if (busy == slave->slots)
         return true;
@@ -93,15 +138,12 @@ static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job 
 
 void ms_place_unreserve(ms_scheduler *s)
 {
-    if (s->reserved != MS_NO_SLAVE)
-        s->slaves[s->reserved].reserved = false;
+    if (s->reserved == MS_NO_SLAVE)
+        return;
+    ms_slave *slave = &s->slaves[s->reserved];
     s->reserved = MS_NO_SLAVE;
-}
-
-/* Whether a job can begin its last attempt there now. */
-static bool suits_last_attempt(const ms_slave *slave)
-{
-    return takes_jobs(slave) && ms_busy_count(slave) < (slave->isolates ? slave->slots : 1) && slave->alone == 0;
+    slave->reserved = false;
+    ms_place_note(s, slave);
 }
 
 void ms_place_feed(ms_scheduler *s, ms_slave *slave, uint64_t now)
@@ -117,40 +159,68 @@ void ms_place_feed(ms_scheduler *s, ms_slave *slave, uint64_t now)
         s->saturated = false;
 }
 
+/* The slave with the shortest queue of the next few that have room for the first pending job. */
+static ms_slave *find_queue(ms_scheduler *s)
+{
+    ms_slave *best = NULL;
+    uint32_t first = MS_NO_SLAVE, at = s->rotor;
+    for (int i = 0; i < CHOICE_COUNT;) {
+        at = ms_bitset_next(&s->sets[MS_SET_ROOMY], at + 1);
+        if (at == MS_NO_SLAVE || at == first)
+            break;
+        ms_slave *slave = &s->slaves[at];
+        if (!has_room(s, slave, s->pending.first)) {
+            slave->stuffed = true;
+            ms_place_note(s, slave);
+            continue;
+        }
+        if (best == NULL || slave->load_ns < best->load_ns)
+            best = slave;
+        if (first == MS_NO_SLAVE)
+            first = at;
+        i++;
+    }
+    return best;
+}
+
 /* A slave for the first pending job: one with a free slot, else one with room in its queue; in turn. */
 static ms_slave *find_room(ms_scheduler *s)
 {
-    ms_slave *second_best = NULL;
-    for (uint32_t i = 0; i < s->slave_capacity; i++) {
-        s->rotor = s->rotor + 1 < s->slave_capacity ? s->rotor + 1 : 0;
-        ms_slave *slave = &s->slaves[s->rotor];
-        if (!has_room(s, slave, s->pending.first))
-            continue;
-        if (ms_busy_count(slave) < slave->slots)
-            return slave;
-        if (second_best == NULL || slave->load_ns < second_best->load_ns)
-            second_best = slave;
-    }
-    return second_best;
+    ms_slave *found = NULL;
+    uint32_t number = ms_bitset_next(&s->sets[MS_SET_FREE], s->rotor + 1);
+    if (number != MS_NO_SLAVE)
+        found = &s->slaves[number];
+    else if (may_queue(s, s->pending.first))
+        found = find_queue(s);
+    if (found != NULL)
+        s->rotor = (uint32_t)(found - s->slaves);
+    return found;
 }
 
-/* Jobs for their last attempt take the slaves that are empty; if there are more of them, a slave is reserved. */
-static void pump_alone(ms_scheduler *s, uint64_t now)
+static void reserve(ms_scheduler *s)
 {
     ms_slave *best = NULL;
-    for (uint32_t i = 0; i < s->slave_capacity && s->alone.first != NULL; i++) {
-        ms_slave *slave = &s->slaves[i];
-        if (suits_last_attempt(slave))
-            ms_place_feed(s, slave, now);
-        else if (takes_jobs(slave) && slave->alone == 0 && (best == NULL || slave->load_ns < best->load_ns))
-            best = slave;
-    }
-    if (s->alone.first == NULL) {
+    uint32_t first = ms_bitset_next(&s->sets[MS_SET_OPEN], 0);
+    if (first == MS_NO_SLAVE)
+        return;
+    for (uint32_t at = first; best == NULL || at != first; at = ms_bitset_next(&s->sets[MS_SET_OPEN], at + 1))
+        if (best == NULL || s->slaves[at].load_ns < best->load_ns)
+            best = &s->slaves[at];
+    best->reserved = true;
+    s->reserved = (uint32_t)(best - s->slaves);
+    ms_place_note(s, best);
+}
+
+/* Jobs for their last attempt take the slaves that suit them; if there are more of them, a slave is reserved. */
+static void pump_alone(ms_scheduler *s, uint64_t now)
+{
+    uint32_t number;
+    while (s->alone.first != NULL && (number = ms_bitset_next(&s->sets[MS_SET_LAST], 0)) != MS_NO_SLAVE)
+        ms_place_feed(s, &s->slaves[number], now);
+    if (s->alone.first == NULL)
         ms_place_unreserve(s);
-    } else if (s->reserved == MS_NO_SLAVE && best != NULL) {
-        best->reserved = true;
-        s->reserved = (uint32_t)(best - s->slaves);
-    }
+    else if (s->reserved == MS_NO_SLAVE)
+        reserve(s);
 }
 
 void ms_place_pump(ms_scheduler *s, uint64_t now)

@@ -56,6 +56,10 @@ ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_
 
 void ms_scheduler_destroy(ms_scheduler *s)
 {
+    for (uint32_t i = 0; i < s->slave_capacity; i++)
+        free(s->slaves[i].given_up_jids);
+    for (int i = 0; i < MS_SET_COUNT; i++)
+        ms_bitset_free(&s->sets[i]);
     free(s->actions);
     free(s->slaves);
     free(s->attempts);
@@ -96,20 +100,27 @@ void ms_scheduler_unsent(ms_scheduler *s, ms_job *job, uint64_t now)
 
 static uint32_t free_slave(ms_scheduler *s)
 {
-    for (uint32_t i = 0; i < s->slave_capacity; i++)
-        if (s->slaves[i].slots == 0)
-            return i;
+    uint32_t number = ms_bitset_next(&s->sets[MS_SET_UNUSED], 0);
+    if (number != MS_NO_SLAVE)
+        return number;
     uint32_t count = s->slave_capacity == 0 ? 8 : s->slave_capacity * 2, first = s->slave_capacity;
     s->slaves = ms_scheduler_grow(s->slaves, count * sizeof *s->slaves);
     memset(s->slaves + first, 0, (count - first) * sizeof *s->slaves);
     s->slave_capacity = count;
+    for (int i = 0; i < MS_SET_COUNT; i++)
+        if (!ms_bitset_reserve(&s->sets[i], count))
+            abort();
+    for (uint32_t i = first; i < count; i++)
+        ms_place_note(s, &s->slaves[i]);
     return first;
 }
 
 uint32_t ms_scheduler_join(ms_scheduler *s, uint32_t slots, uint64_t now)
 {
     uint32_t number = free_slave(s);
-    s->slaves[number] = (ms_slave){.slots = slots, .heard_at = now, .pinged_at = now, .batch_since = now, .batch_at = now};
+    ms_slave *slave = &s->slaves[number];
+    *slave = (ms_slave){.slots = slots, .heard_at = now, .pinged_at = now, .batch_since = now, .batch_at = now, .sets = slave->sets};
+    ms_place_note(s, slave);
     s->slave_count++;
     s->slot_count += slots;
     ms_place_pump(s, now);
@@ -129,6 +140,7 @@ static void retire(ms_scheduler *s, ms_slave *slave)
     if (slave->leaving)
         return;
     slave->leaving = true;
+    ms_place_note(s, slave);
     s->slave_count--;
     s->slot_count -= slave->slots;
 }
@@ -142,6 +154,7 @@ void ms_scheduler_leaving(ms_scheduler *s, uint32_t slave, uint64_t now)
 void ms_scheduler_dropping(ms_scheduler *s, uint32_t slave)
 {
     s->slaves[slave].dropped = true;
+    ms_place_note(s, &s->slaves[slave]);
 }
 
 /* Its attempt has ended, and might have because of it. False: that was its last. */
@@ -169,11 +182,10 @@ uint32_t ms_scheduler_lost(ms_scheduler *s, uint32_t number, uint64_t now)
         back_count += lose(s, job);
     }
     ms_end_settle(s);
-    for (uint32_t i = 0; i < s->attempt_capacity && slave->given_up > 0; i++)
-        if (s->attempts[i].jid != 0 && s->attempts[i].slave == number)
-            ms_attempt_end(s, &s->attempts[i]);
+    ms_attempts_forget(s, slave);
     assert(slave->inflight == 0 && slave->load_ns == 0);
-    *slave = (ms_slave){0};
+    *slave = (ms_slave){.sets = slave->sets};
+    ms_place_note(s, slave);
     ms_place_pump(s, now);
     return back_count;
 }
@@ -211,6 +223,7 @@ ms_answer ms_scheduler_crashed(ms_scheduler *s, uint32_t number, uint32_t jid, u
     ms_job *job = attempt->job;
     ms_attempt_end(s, attempt);
     s->slaves[number].isolates = true;
+    ms_place_note(s, &s->slaves[number]);
     if (job != NULL)
         lose(s, job);
     ms_end_settle(s);
@@ -227,6 +240,7 @@ ms_answer ms_scheduler_give_back(ms_scheduler *s, uint32_t number, uint32_t jid,
     ms_job *job = attempt->job;
     ms_attempt_end(s, attempt);
     slave->full = true;
+    ms_place_note(s, slave);
     if (job != NULL)
         ms_place_pend(s, job, true);
     ms_place_pump(s, now);
@@ -298,6 +312,7 @@ ms_answer ms_scheduler_lent(ms_scheduler *s, uint32_t number, uint32_t jid, uint
     attempt->lent = true;
     s->slaves[number].lent++;
     s->slaves[number].alone -= attempt->alone;
+    ms_place_note(s, &s->slaves[number]);
     ms_place_pump(s, now);
     return answer_of(attempt);
 }
@@ -310,6 +325,7 @@ ms_answer ms_scheduler_regained(ms_scheduler *s, uint32_t number, uint32_t jid)
     attempt->lent = false;
     s->slaves[number].lent--;
     s->slaves[number].alone += attempt->alone;
+    ms_place_note(s, &s->slaves[number]);
     return answer_of(attempt);
 }
 
@@ -326,6 +342,7 @@ void ms_scheduler_tick(ms_scheduler *s, uint64_t now)
             slave->heard_at = slave->heard_at + gap < now ? slave->heard_at + gap : now;
         if (now - slave->heard_at >= SILENT_HEARTBEATS * s->heartbeat_ns) {
             slave->dropped = true;
+            ms_place_note(s, slave);
             ms_scheduler_act(s, (ms_action){.kind = MS_DROP_SLAVE, .slave = i});
         } else if (now - slave->pinged_at >= s->heartbeat_ns) {
             slave->pinged_at = now;

@@ -36,10 +36,12 @@
  * is not done: a last attempt takes one of its slots.
  *
  * What always holds: nothing pends while a slot is free (on a slave that is not leaving, full, reserved or running a last attempt);
- * each job is in one place; `load_ns`, `inflight`, `lent` and `suspects` of a slave are the sums over its attempts. */
+ * each job is in one place; `load_ns`, `inflight`, `lent` and `suspects` of a slave are the sums over its attempts; `sets` has the
+ * slaves by what they have room for, so that nothing but a tick and the choice of a slave to reserve looks at all of them. */
 #ifndef MS_SCHEDULER_H
 #define MS_SCHEDULER_H
 
+#include "master/bitset.h"
 #include "master/pending.h"
 #include "master/relations.h"
 
@@ -75,7 +77,17 @@ typedef enum ms_answer {
     MS_ANSWER_WRONG  /* this slave has no such attempt, or of another function: it breaks the rules */
 } ms_answer;
 
-#define MS_NO_SLAVE 0xffffffffu
+#define MS_NO_SLAVE MS_NO_MEMBER
+
+/* Which slaves are in which set of numbers. */
+typedef enum ms_slave_set {
+    MS_SET_UNUSED, /* no slave has this number */
+    MS_SET_OPEN,   /* it takes jobs, and runs no last attempt */
+    MS_SET_LAST,   /* of those: a job can begin its last attempt there */
+    MS_SET_FREE,   /* of those, not reserved: it has a free slot */
+    MS_SET_ROOMY,  /* of those, not reserved: it has none, and perhaps room in its queue */
+    MS_SET_COUNT
+} ms_slave_set;
 
 typedef struct ms_slave {
     uint32_t slots; /* 0: no slave has this number */
@@ -94,6 +106,10 @@ typedef struct ms_slave {
      * `batch_since`. */
     uint64_t batch_since, batch_at;
     uint32_t batch_count, batch_busy, batch_ordinal;
+    uint8_t sets;  /* those that it is in, a bit for each */
+    bool stuffed;  /* its queue had no room for a job; until something ends there it is not asked again */
+    uint32_t given_up_jid_count, given_up_jid_capacity;
+    uint32_t *given_up_jids; /* those that were given up, and some that have ended since */
 } ms_slave;
 
 typedef struct ms_attempt {
@@ -127,6 +143,7 @@ typedef struct ms_scheduler {
     uint32_t *cost_ns; /* by ordinal: what such jobs take */
     bool *spawns;      /* by ordinal: whether such jobs have started jobs */
     uint64_t heartbeat_ns, ticked_at;
+    ms_bitset sets[MS_SET_COUNT];
 } ms_scheduler;
 
 /* `job_count` ordinals. Null when there is no memory. */

@@ -20,6 +20,10 @@ void ms_scheduler_act(ms_scheduler *scheduler, ms_action action);
 ms_attempt *ms_attempt_new(ms_scheduler *scheduler);
 /* The attempt is over; its job, if it still has one, is in no list any more. */
 void ms_attempt_end(ms_scheduler *scheduler, ms_attempt *attempt);
+/* The attempt, which has just lost its job, is remembered until it ends. */
+void ms_attempt_give_up(ms_scheduler *scheduler, const ms_attempt *attempt);
+/* Ends those attempts that a lost slave has not answered although they were given up. */
+void ms_attempts_forget(ms_scheduler *scheduler, ms_slave *slave);
 
 static inline ms_attempt *ms_attempt_of(ms_scheduler *s, uint32_t jid)
 {
@@ -36,6 +40,8 @@ static inline ms_attempt *ms_attempt_at(ms_scheduler *s, uint32_t slave, uint32_
 
 /* ---- Placement ---- */
 
+/* A slave's place in the sets, after anything that can change it: its attempts, `full`, `reserved`, `leaving`, `dropped`. */
+void ms_place_note(ms_scheduler *scheduler, ms_slave *slave);
 /* Into the pending jobs, at the end of its kind or (`front`) before them, and out of them. */
 void ms_place_pend(ms_scheduler *scheduler, ms_job *job, bool front);
 void ms_place_unpend(ms_scheduler *scheduler, ms_job *job);
