@@ -1,0 +1,104 @@
+"""The scheduler of the master as a library that tests drive through cffi: what it consists of, and its declarations."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import cffi
+
+RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
+SOURCES = ("bitset", "scheduler", "placement", "endings", "attempts", "pending", "measure", "relations", "jobs")
+
+DECLARATIONS = """
+typedef struct ms_job {
+    uint32_t references, state, ordinal, arguments_size, result_size, jid;
+    struct ms_job *next, *previous;
+    uint64_t end_number;
+    uint32_t slave;
+    uint8_t lost_count;
+    bool lent;
+    uint8_t place, cause;
+    void *end;
+    uint8_t room[56];
+    struct ms_relations *relations;
+} ms_job;
+typedef struct ms_hole { ms_job *dependency, *owner; struct ms_hole *next, **link; uint32_t offset; } ms_hole;
+typedef struct ms_relations {
+    ms_hole *holes;
+    uint32_t hole_count, hole_capacity, missing_count, depth;
+    ms_hole *waiting;
+    bool spawned, finished;
+    ms_job *parent, *first_child, *older_sibling, *younger_sibling;
+    ...;
+} ms_relations;
+bool ms_job_add_hole(ms_job *job, uint32_t offset, ms_job *dependency);
+typedef struct ms_job_pool { ms_job *free, *returned; void *slabs, *home; } ms_job_pool;
+void ms_job_drop_holes(ms_job_pool *pool, ms_job *job, bool owner);
+ms_job *ms_job_create(ms_job_pool *pool, uint32_t ordinal, uint32_t arguments_size);
+void ms_job_drop(ms_job_pool *pool, ms_job *job, bool owner);
+void ms_job_pool_destroy(ms_job_pool *pool);
+
+typedef struct ms_action { int kind; int end; uint32_t slave; uint32_t jid; ms_job *job, *source; } ms_action;
+typedef struct ms_job_list { ms_job *first, *last; } ms_job_list;
+typedef struct ms_pending {
+    ms_job *first;
+    uint32_t deepest;
+    uint64_t words, bits[64];
+    ms_job_list lists[4096];
+} ms_pending;
+typedef struct ms_slave {
+    uint32_t slots, inflight, given_up, suspects, lent, alone;
+    bool leaving, reserved, dropped, isolates, full;
+    ms_job_list jobs;
+    uint64_t load_ns, heard_at, pinged_at, batch_since, batch_at;
+    uint32_t batch_count, batch_busy, batch_ordinal;
+    uint8_t sets;
+    bool stuffed;
+    uint32_t given_up_jid_count, given_up_jid_capacity, *given_up_jids;
+} ms_slave;
+typedef struct ms_scheduler {
+    ms_action *actions;
+    uint32_t action_count, action_capacity;
+    ms_slave *slaves;
+    uint32_t slave_capacity, slave_count, slot_count, rotor, reserved;
+    bool saturated;
+    ms_pending pending;
+    ms_job_list alone, ending;
+    uint64_t pending_count, running_count, waiting_count;
+    ...;
+} ms_scheduler;
+ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_t heartbeat_ns);
+void ms_scheduler_destroy(ms_scheduler *scheduler);
+void ms_scheduler_submit(ms_scheduler *scheduler, ms_job *job, uint64_t now);
+void ms_scheduler_cancel(ms_scheduler *scheduler, ms_job *job, uint64_t now);
+uint32_t ms_scheduler_join(ms_scheduler *scheduler, uint32_t slots, uint64_t now);
+void ms_scheduler_heard(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
+void ms_scheduler_leaving(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
+void ms_scheduler_dropping(ms_scheduler *scheduler, uint32_t slave);
+uint32_t ms_scheduler_lost(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
+int ms_scheduler_answer(ms_scheduler *scheduler, uint32_t slave, int32_t ordinal, uint32_t jid, uint64_t now);
+int ms_scheduler_crashed(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
+int ms_scheduler_give_back(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
+int ms_scheduler_spawn(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, ms_job *job, uint64_t now);
+int ms_scheduler_tail(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, ms_job *next, uint64_t now);
+int ms_scheduler_lent(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
+int ms_scheduler_regained(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
+void ms_scheduler_unsent(ms_scheduler *scheduler, ms_job *job, uint64_t now);
+int ms_scheduler_attempt(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
+void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
+"""
+
+
+def build(path: Path) -> tuple[Any, Any]:
+    """Makes the library; (ffi, lib)."""
+    master = [RUNTIME / "master" / f"{name}.c" for name in SOURCES]
+    sources = [*master, RUNTIME / "core" / "bytes.c"]
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    places = ["-I", str(RUNTIME), "-I", str(RUNTIME / "include")]
+    subprocess.run(["cc", *flags, *places, *map(str, sources), "-o", str(path)], check=True)
+    ffi = cffi.FFI()
+    ffi.cdef(DECLARATIONS.replace("    ...;\n", ""))
+    assert ffi.sizeof("ms_job") == 128
+    return ffi, ffi.dlopen(str(path))
