@@ -134,7 +134,7 @@ def test_imports_point_down(path: Path) -> None:
 
 def test_every_c_file_has_a_room() -> None:
     found = {path.parent.relative_to(RUNTIME).parts[0] for path in RUNTIME.rglob("*.[ch]")}
-    assert found <= {*C_ROOMS, "tests"}
+    assert found <= {*C_ROOMS, "tests", "fuzz"}
 
 
 @pytest.mark.parametrize("path", c_files(), ids=lambda path: str(path.relative_to(RUNTIME)))
@@ -154,6 +154,20 @@ def test_includes_point_down(path: Path) -> None:
         if room != home and C_ROOMS[room] >= C_ROOMS[home]:
             wrong.append(f"line {number}: {name} is on floor {C_ROOMS[room]}, this is floor {C_ROOMS[home]}")
     assert not wrong
+
+
+def test_no_deadline_goes_by_the_clock_on_the_wall() -> None:
+    """That one may be set while a program runs. Only `time()` reads it; conditions are made for the other one."""
+    by_the_wall = re.compile(
+        r"CLOCK_REALTIME|gettimeofday|\btime\(NULL\)|pthread_mutex_timedlock|sem_timedwait|timerfd|setitimer"
+    )
+    readers = {path.name for path in c_files() if by_the_wall.search(path.read_text().replace("Not pthread_mutex", ""))}
+    assert readers == {"world.c"}
+    for path in c_files():
+        text = path.read_text()
+        plain = set(re.findall(r"pthread_cond_init\(&([\w>.-]+), NULL\)", text))
+        timed = set(re.findall(r"pthread_cond_timedwait\(&([\w>.-]+),", text))
+        assert not plain & timed, path
 
 
 def python_functions(path: Path) -> Iterator[tuple[str, int]]:
@@ -176,8 +190,8 @@ def c_functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def all_sources() -> list[Path]:
-    python = [*python_files(), *(ROOT / "tests").glob("*.py"), *(ROOT / "bench").glob("*.py")]
-    return sorted([*python, *c_files(), *(RUNTIME / "tests").glob("*.[ch]")])
+    python = [*python_files(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").glob("*.py")]
+    return sorted([*python, *c_files(), *(RUNTIME / "tests").glob("*.[ch]"), *(RUNTIME / "fuzz").glob("*.[ch]")])
 
 
 @pytest.mark.parametrize("path", all_sources(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -148,16 +148,22 @@ bool ms_output_pending(void)
     return pending;
 }
 
+/* Not pthread_mutex_timedlock: that one goes by the clock on the wall, which may be set. */
+static bool lock_within(pthread_mutex_t *lock, int timeout_ms)
+{
+    for (; timeout_ms > 0; timeout_ms--) {
+        if (pthread_mutex_trylock(lock) == 0)
+            return true;
+        poll(NULL, 0, 1);
+    }
+    return false;
+}
+
 void ms_output_flush_unless_stuck(void)
 {
     for (int i = 0; i < 2; i++) {
-        struct timespec limit;
-        clock_gettime(CLOCK_REALTIME, &limit);
-        limit.tv_nsec += 200000000;
-        limit.tv_sec += limit.tv_nsec / 1000000000;
-        limit.tv_nsec %= 1000000000;
         struct pollfd ready = {.fd = streams[i].descriptor, .events = POLLOUT};
-        if (pthread_mutex_timedlock(&streams[i].writing, &limit) != 0)
+        if (!lock_within(&streams[i].writing, 200))
             continue;
         if (!atomic_load(&broken) && poll(&ready, 1, 200) == 1)
             write_out(&streams[i], NULL, 0);

@@ -16,6 +16,7 @@ enum {
     RESIGNAL_MS = 2,
     STARVED_MS = 50
 };
+#define ROOM_NS 10000000u   /* how often it looks whether there is room */
 #define LONG_JOB_NS 100000u /* after such a job its answer is sent at once */
 
 /* ---- Sending; the lock is held ---- */
@@ -94,14 +95,10 @@ static void send_output(ms_worker *w, int stream, const uint8_t *bytes, size_t s
 void ms_executor_wait_for_room(ms_executor *executor)
 {
     while (unsent_size(executor) > UNSENT_MAX && !executor->broken && !ms_task_is_cancelled()) {
-        struct timespec limit;
         ms_executor_flush(executor);
         if (unsent_size(executor) <= UNSENT_MAX)
             break;
-        clock_gettime(CLOCK_REALTIME, &limit);
-        limit.tv_nsec += 10000000;
-        limit.tv_sec += limit.tv_nsec / 1000000000;
-        limit.tv_nsec %= 1000000000;
+        struct timespec limit = ms_timespec_of(ms_clock_ns() + ROOM_NS);
         pthread_cond_timedwait(&executor->changed, &executor->lock, &limit);
     }
 }
@@ -251,8 +248,8 @@ ms_executor *ms_executor_create(const ms_executor_options *options)
     executor->descriptor = -1;
     executor->payload_max = UINT32_MAX;
     pthread_mutex_init(&executor->lock, NULL);
-    pthread_cond_init(&executor->more_work, NULL);
-    pthread_cond_init(&executor->changed, NULL);
+    ms_condition_init(&executor->more_work);
+    ms_condition_init(&executor->changed);
     executor->queue_capacity = 256;
     executor->queue = malloc(executor->queue_capacity * sizeof *executor->queue);
     ms_output = print;
@@ -482,11 +479,7 @@ bool ms_executor_settle(ms_executor *executor, int timeout_ms)
     pthread_mutex_lock(&executor->lock);
     executor->broken = true; /* what it would say interests nobody any more */
     while (!(settled = runs_nothing(executor) && !executor->writing) && ms_clock_ns() < deadline) {
-        struct timespec limit;
-        clock_gettime(CLOCK_REALTIME, &limit);
-        limit.tv_nsec += RESIGNAL_MS * 1000000;
-        limit.tv_sec += limit.tv_nsec / 1000000000;
-        limit.tv_nsec %= 1000000000;
+        struct timespec limit = ms_timespec_of(ms_clock_ns() + RESIGNAL_MS * 1000000u);
         pthread_cond_timedwait(&executor->changed, &executor->lock, &limit);
         for (ms_worker *w = executor->workers; w != NULL; w = w->next)
             if (w->jid != 0)

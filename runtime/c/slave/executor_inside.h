@@ -83,7 +83,10 @@ void ms_executor_wait_for_room(ms_executor *executor);
 /* Runs what is queued as long as the slot is its own; on the worker's thread. */
 void ms_executor_work(ms_worker *worker);
 
-/* workers.c. The lock is held. */
+/* workers.c. A condition that is waited for until some time of the monotonic clock, whatever becomes of the clock on the wall. */
+bool ms_condition_init(pthread_cond_t *condition);
+struct timespec ms_timespec_of(uint64_t ns);
+/* The lock is held. */
 bool ms_workers_start(ms_executor *executor);
 /* Wakes or makes threads for what is queued, as far as slots are free. */
 void ms_workers_dispatch(ms_executor *executor);

@@ -15,12 +15,12 @@
 
 _Thread_local ms_worker *ms_this_worker;
 
-static struct timespec time_of(uint64_t ns)
+struct timespec ms_timespec_of(uint64_t ns)
 {
     return (struct timespec){(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
 }
 
-static bool init_condition(pthread_cond_t *condition)
+bool ms_condition_init(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;
     if (pthread_condattr_init(&attributes) != 0)
@@ -120,7 +120,7 @@ void ms_worker_park(ms_worker *w, uint64_t deadline)
     say(executor, MS_LENT, w->jid);
     free_slot(executor);
     while (!w->woken && !w->cancelled) {
-        struct timespec limit = time_of(deadline);
+        struct timespec limit = ms_timespec_of(deadline);
         if (deadline == UINT64_MAX)
             pthread_cond_wait(&w->wake, &executor->lock);
         else if (pthread_cond_timedwait(&w->wake, &executor->lock, &limit) == ETIMEDOUT)
@@ -144,7 +144,7 @@ static bool wait_for_turn(ms_worker *w)
     ms_executor *executor = w->executor;
     while (!executor->ending && !has_turn(executor)) {
         bool is_extra = executor->worker_count > executor->options.slots;
-        struct timespec limit = time_of(ms_clock_ns() + IDLE_NS);
+        struct timespec limit = ms_timespec_of(ms_clock_ns() + IDLE_NS);
         int result = 0;
         executor->idle_count++;
         if (is_extra)
@@ -232,7 +232,7 @@ bool ms_workers_start(ms_executor *executor)
     ms_worker *w = calloc(1, sizeof *w);
     if (w == NULL)
         return false;
-    if (!init_condition(&w->wake)) {
+    if (!ms_condition_init(&w->wake)) {
         free(w);
         return false;
     }
