@@ -46,7 +46,8 @@ def main() -> int:
     if sys.argv[1:] == ["--can-sanitize"]:
         return 0 if can_sanitize() else 1
     root = toolchain.runtime_directory()
-    files = sorted(path for room in ("core", "net", "master", "slave", "tests") for path in (root / room).glob("*.c"))
+    rooms = ("core", "net", "master", "slave", "tests", "fuzz")
+    files = sorted(path for room in rooms for path in (root / room).glob("*.c"))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = [text for text in pool.map(warnings_of, files) if text]
     print("\n".join(found) if found else f"{len(files)} files, no warnings")

@@ -172,8 +172,10 @@ static client_end connect_once(client *c, ms_welcome *words, bool *wrong)
         return MASTER_LOST;
     }
     client_end end = greet(c, words);
-    if (end != GOES_ON)
+    if (end != GOES_ON) {
         close(c->descriptor);
+        c->descriptor = -1;
+    }
     return end;
 }
 
@@ -376,28 +378,40 @@ static int status_of(const client *c)
     return STATUS_NO_MASTER;
 }
 
+static void release(client *c)
+{
+    const int descriptors[] = {c->descriptor, c->wake, c->poll};
+    if (c->executor != NULL)
+        ms_executor_destroy(c->executor);
+    ms_receiver_close(&c->receiver);
+    for (int i = 0; i < 3; i++)
+        if (descriptors[i] >= 0)
+            close(descriptors[i]);
+}
+
 int ms_client_run(const ms_client_options *options, int signals)
 {
     client c = {.options = options, .signals = signals, .descriptor = -1};
     ms_welcome words;
+    int status = STATUS_FAILED;
     if (!prepare(&c)) {
         fprintf(stderr, "%s-slave: cannot start: %s\n", ms_program.name, strerror(errno));
-        return STATUS_FAILED;
+        release(&c);
+        return status;
     }
     c.end = connect_to_master(&c, &words);
     if (c.end == MASTER_LOST) {
         say(&c, "%s", c.why);
-        return STATUS_NO_MASTER;
+        status = STATUS_NO_MASTER;
+    } else {
+        if (c.end == GOES_ON) {
+            serve(&c, &words);
+            ms_executor_cancel_all(c.executor);
+        }
+        status = status_of(&c);
     }
-    if (c.end == GOES_ON) {
-        serve(&c, &words);
-        ms_executor_cancel_all(c.executor);
-    }
-    int status = status_of(&c);
     if (!ms_executor_settle(c.executor, c.end == STOPPED ? 0 : SETTLE_MS))
         _exit(status); /* a job that does not let itself be stopped ends with the process */
-    ms_executor_destroy(c.executor);
-    ms_receiver_close(&c.receiver);
-    close(c.descriptor);
+    release(&c);
     return status;
 }
