@@ -9,7 +9,9 @@ from typing import Any
 import cffi
 
 RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
-SOURCES = ("bitset", "scheduler", "placement", "endings", "attempts", "pending", "measure", "relations", "jobs")
+SOURCES = (
+    "bitset", "scheduler", "recall", "placement", "endings", "attempts", "pending", "measure", "relations", "jobs",
+)  # fmt: skip
 
 DECLARATIONS = """
 typedef struct ms_job {
@@ -50,13 +52,14 @@ typedef struct ms_pending {
 } ms_pending;
 typedef struct ms_slave {
     uint32_t slots, inflight, given_up, suspects, lent, alone;
-    bool leaving, reserved, dropped, isolates, full;
+    bool leaving, reserved, dropped, isolates, full, recalling, stalled;
     ms_job_list jobs;
     uint64_t load_ns, heard_at, pinged_at, batch_since, batch_at;
     uint32_t batch_count, batch_busy, batch_ordinal;
     uint8_t sets;
     bool stuffed;
     uint32_t given_up_jid_count, given_up_jid_capacity, *given_up_jids;
+    uint64_t recalled_at;
 } ms_slave;
 typedef struct ms_scheduler {
     ms_action *actions;
@@ -66,7 +69,7 @@ typedef struct ms_scheduler {
     bool saturated;
     ms_pending pending;
     ms_job_list alone, ending;
-    uint64_t pending_count, running_count, waiting_count;
+    uint64_t pending_count, running_count, waiting_count, look_at;
     ...;
 } ms_scheduler;
 ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_t heartbeat_ns);
@@ -87,6 +90,8 @@ int ms_scheduler_lent(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uin
 int ms_scheduler_regained(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
 void ms_scheduler_unsent(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 int ms_scheduler_attempt(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
+void ms_scheduler_recalled(ms_scheduler *scheduler, uint32_t slave);
+void ms_scheduler_look(ms_scheduler *scheduler, uint64_t now);
 void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
 """
 

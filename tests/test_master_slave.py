@@ -33,8 +33,13 @@ class Built:
     slave: Path
 
 
+_BUILT: dict[str, Built] = {}  # once for all files of tests
+
+
 @pytest.fixture(scope="module", params=["", "address,undefined", "thread"], ids=["plain", "address", "thread"])
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    if request.param in _BUILT:
+        return _BUILT[request.param]
     directory = tmp_path_factory.mktemp("built")
     sanitize = [f"-fsanitize={request.param}", "-fno-sanitize-recover=all"] if request.param else []
     make = ["make", "-s", "-C", str(RUNTIME), f"BUILD={directory}", f"SANITIZE={request.param}", "all"]
@@ -47,7 +52,8 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         archive = str(directory / f"libms{end}.a")
         program = str(directory / f"prog-{end}")
         subprocess.run(["cc", *flags, *define, *sources, archive, "-lm", "-o", program], check=True)
-    return Built(directory / "prog-master", directory / "prog-slave")
+    _BUILT[request.param] = Built(directory / "prog-master", directory / "prog-slave")
+    return _BUILT[request.param]
 
 
 @pytest.mark.parametrize("sanitize", ["", "address,undefined", "thread"])

@@ -103,6 +103,13 @@ def test_failure(wire: tuple[Any, Any]) -> None:
     assert ffi.unpack(view.story, view.story_size) == b"prog.ms:8:16 in area: division by zero"
 
 
+def test_recall() -> None:
+    """As test_recall speaks it with real processes."""
+    recall, recalled = known("bytes recall")[:20], known("bytes recall")[20:]
+    assert struct.unpack("<iIIII", recall) == (0, 7, 8, 9, 8)
+    assert struct.unpack("<iIII", recalled) == (0, 8, 4, 9)
+
+
 def test_spawn_and_result() -> None:
     """The page's bytes have the layout that test_nested_jobs speaks with a real master."""
     payload = known("bytes spawn")

@@ -64,6 +64,7 @@ static length_range range_from_master(uint32_t kind)
     case MS_PING:
     case MS_PONG: return (length_range){true, 0, MS_PING_MAX};
     case MS_CANCEL: return (length_range){true, 4, 4};
+    case MS_RECALL: return (length_range){true, 4, MS_RECALLED_MAX};
     case MS_REFUSE: return (length_range){true, 0, MS_GREETING_MAX};
     case MS_BYE: return (length_range){true, 0, 0};
     default: return (length_range){false, 0, 0};

@@ -355,8 +355,8 @@ typedef enum ms_control {
     MS_PING = 4,     /* either way; the payload comes back in the pong */
     MS_PONG = 5,
     MS_CANCEL = 6,   /* master → slave: jid (4 bytes); slave → master: the number (4) of a job that it has spawned */
-    MS_RECALL = 7,   /* master → slave: give back jobs that have not begun */
-    MS_RECALLED = 8, /* slave → master: jids (4 each) of jobs that it has not begun and gives back */
+    MS_RECALL = 7,   /* master → slave: give back those of the jobs with these jids (4 each) that have not begun */
+    MS_RECALLED = 8, /* slave → master: jids (4 each) of jobs that it has not begun and gives back; one answers each recall */
     MS_BYE = 9,      /* either way: no more work from here; the slave goes when its jobs have ended */
     MS_SPAWN = 10,   /* slave → master: a job of its own: see below */
     MS_RESULT = 11,  /* master → slave: how a spawned job ended: see below */

@@ -21,8 +21,7 @@ void ms_end_job(ms_scheduler *s, ms_job *job, ms_end end, ms_job *source)
     ms_list_append(&s->ending, job);
 }
 
-/* The attempt goes on for nothing, until it is answered. */
-static void give_up(ms_scheduler *s, ms_job *job)
+void ms_end_give_up(ms_scheduler *s, ms_job *job)
 {
     ms_attempt *attempt = ms_attempt_of(s, job->jid);
     ms_slave *slave = &s->slaves[attempt->slave];
@@ -42,7 +41,7 @@ void ms_end_stop(ms_scheduler *s, ms_job *job, ms_end end, ms_job *source)
     case MS_PLACE_ENDED: return;
     case MS_PLACE_WAITING: s->waiting_count--; break;
     case MS_PLACE_PENDING: ms_place_unpend(s, job); break;
-    case MS_PLACE_RUNNING: give_up(s, job); break;
+    case MS_PLACE_RUNNING: ms_end_give_up(s, job); break;
     }
     ms_end_job(s, job, end, source);
 }

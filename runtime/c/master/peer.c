@@ -239,6 +239,26 @@ static void send_run(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid
     mark_dirty(server, peer);
 }
 
+/* One recall for the jids of this action and of those behind it for the same slave. Gives the number of the last one. */
+static uint32_t send_recall(ms_server *server, ms_peer *peer, uint32_t at)
+{
+    const ms_scheduler *scheduler = server->scheduler;
+    ms_bytes jids = {0};
+    uint8_t bytes[4];
+    const ms_action *first = &scheduler->actions[at], *action = first;
+    bool fine = true;
+    for (; at < scheduler->action_count && action->kind == MS_SEND_RECALL && action->slave == first->slave; at++, action++) {
+        ms_put_u32(bytes, action->jid);
+        fine = fine && ms_bytes_append(&jids, bytes, sizeof bytes);
+    }
+    if (peer != NULL && !fine)
+        ms_peer_doom(server, peer, "no memory for what it is to be sent");
+    else if (peer != NULL)
+        send_control(server, peer, MS_RECALL, jids.data, jids.size);
+    ms_bytes_free(&jids);
+    return at - 1;
+}
+
 static void let_go(ms_server *server, ms_job *job)
 {
     ms_job_drop_holes(server->pool, job, false);
@@ -301,6 +321,7 @@ static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
         case MS_DROP_SLAVE:
             ms_peer_doom(server, to, "no word for %g s", server->options.heartbeat * SILENT_HEARTBEATS);
             break;
+        case MS_SEND_RECALL: i = send_recall(server, to, i); break;
         case MS_JOB_ENDED: end_job(server, action, peer, frame); break;
         }
     }
@@ -439,6 +460,12 @@ void ms_peers_accept(ms_server *server, ms_door *door)
 
 /* ---- Frames ---- */
 
+static void too_early(ms_server *server, ms_peer *peer)
+{
+    ms_sender_close(&peer->sender);
+    ms_peer_doom(server, peer, "cut off: it answered before it had read the arguments");
+}
+
 static void answered(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
     ms_failure_view view;
@@ -449,10 +476,8 @@ static void answered(ms_server *server, ms_peer *peer, const ms_frame *frame)
     }
     switch (ms_scheduler_answer(server->scheduler, peer->slave, header->ordinal, header->jid, server->now)) {
     case MS_ANSWER_FINE:
-        if (server->scheduler->actions[0].job->lent) {
-            ms_sender_close(&peer->sender);
-            ms_peer_doom(server, peer, "cut off: it answered before it had read the arguments");
-        }
+        if (server->scheduler->actions[0].job->lent)
+            too_early(server, peer);
         break;
     case MS_ANSWER_STALE: break;
     case MS_ANSWER_WRONG: ms_peer_doom(server, peer, "cut off: it answered a job that it does not have"); break;
@@ -489,13 +514,18 @@ static void printed(ms_server *server, ms_peer *peer, const ms_frame *frame)
 
 static void recalled(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
-    for (uint32_t at = 0; at + 4 <= frame->header.length; at += 4) {
-        if (ms_scheduler_give_back(server->scheduler, peer->slave, ms_get_u32(frame->payload + at), server->now) == MS_ANSWER_WRONG)
+    for (uint32_t at = 0; at + 4 <= frame->header.length && peer->state != MS_PEER_DOOMED; at += 4) {
+        uint32_t jid = ms_get_u32(frame->payload + at);
+        const ms_job *job = ms_scheduler_job(server->scheduler, peer->slave, jid);
+        if (job != NULL && job->lent)
+            too_early(server, peer);
+        else if (ms_scheduler_give_back(server->scheduler, peer->slave, jid, server->now) == MS_ANSWER_WRONG)
             ms_peer_doom(server, peer, "cut off: it gave a job back that it does not have");
         ms_peers_act(server);
     }
     if (frame->header.length % 4 != 0)
         ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(MS_WIRE_BAD_PAYLOAD));
+    ms_scheduler_recalled(server->scheduler, peer->slave);
 }
 
 static void said_bye(ms_server *server, ms_peer *peer)

@@ -77,7 +77,7 @@ static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
 
 static bool takes_jobs(const ms_slave *slave)
 {
-    return slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full;
+    return slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !slave->stalled;
 }
 
 /* Whether a job can begin its last attempt there now. */
@@ -91,9 +91,10 @@ static uint8_t sets_of(const ms_slave *slave)
     uint32_t busy = ms_busy_count(slave);
     if (slave->slots == 0)
         return 1 << MS_SET_UNUSED;
+    uint8_t sets = busy > slave->slots && !slave->leaving && !slave->dropped ? 1 << MS_SET_CROWDED : 0;
     if (!takes_jobs(slave) || slave->alone > 0)
-        return 0;
-    uint8_t sets = suits_last_attempt(slave) ? 1 << MS_SET_OPEN | 1 << MS_SET_LAST : 1 << MS_SET_OPEN;
+        return sets;
+    sets |= suits_last_attempt(slave) ? 1 << MS_SET_OPEN | 1 << MS_SET_LAST : 1 << MS_SET_OPEN;
     if (slave->reserved)
         return sets;
     if (busy < slave->slots)
@@ -113,6 +114,8 @@ void ms_place_note(ms_scheduler *s, ms_slave *slave)
         else if ((changed >> i & 1) != 0)
             ms_bitset_remove(&s->sets[i], number);
     slave->sets = sets;
+    if ((changed & sets & (1 << MS_SET_FREE | 1 << MS_SET_CROWDED)) != 0 && s->pending.first == NULL)
+        ms_recall_soon(s);
 }
 
 /* Whether it may stand in a queue at all. */

@@ -41,6 +41,7 @@ ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_
     s->lost_max = lost_max < 1 ? 1 : lost_max > MS_LOST_MAX ? MS_LOST_MAX : lost_max;
     s->heartbeat_ns = heartbeat_ns;
     s->reserved = MS_NO_SLAVE;
+    s->look_at = UINT64_MAX;
     s->attempt_capacity = MS_FIRST_ATTEMPT_CAPACITY;
     s->attempts = calloc(s->attempt_capacity, sizeof *s->attempts);
     s->cost_ns = malloc(((size_t)job_count + 1) * sizeof *s->cost_ns);
@@ -235,11 +236,12 @@ ms_answer ms_scheduler_give_back(ms_scheduler *s, uint32_t number, uint32_t jid,
 {
     ms_attempt *attempt = ms_attempt_at(s, number, jid);
     ms_slave *slave = &s->slaves[number];
-    if (attempt == NULL || attempt->lent || (!slave->leaving && slave->inflight == 1))
+    if (attempt == NULL || attempt->lent || (!attempt->asked && !slave->leaving && slave->inflight == 1))
         return MS_ANSWER_WRONG;
     ms_job *job = attempt->job;
+    bool full = slave->full || !attempt->asked;
     ms_attempt_end(s, attempt);
-    slave->full = true;
+    slave->full = full;
     ms_place_note(s, slave);
     if (job != NULL)
         ms_place_pend(s, job, true);
@@ -314,7 +316,7 @@ ms_answer ms_scheduler_lent(ms_scheduler *s, uint32_t number, uint32_t jid, uint
     s->slaves[number].alone -= attempt->alone;
     ms_place_note(s, &s->slaves[number]);
     ms_place_pump(s, now);
-    return answer_of(attempt);
+    return answer_of(ms_attempt_at(s, number, jid));
 }
 
 ms_answer ms_scheduler_regained(ms_scheduler *s, uint32_t number, uint32_t jid)
@@ -349,4 +351,5 @@ void ms_scheduler_tick(ms_scheduler *s, uint64_t now)
             ms_scheduler_act(s, (ms_action){.kind = MS_SEND_PING, .slave = i});
         }
     }
+    ms_recall_tick(s, now);
 }

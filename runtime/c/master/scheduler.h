@@ -24,6 +24,14 @@
  * at one slave can't go to another that is idle. Jobs of a function that starts jobs are never queued there: what such a job starts
  * would stand behind its likes. A job that waits for another one lends its slot (`lent`): the slave has room for one more.
  *
+ * Recall. A queue that was sized by what jobs took before may lie behind one that takes long, or behind a job that goes on after it had
+ * lent its slot. So when nothing pends, a slot is free and another slave has jobs behind its slots, the youngest of them are asked back,
+ * as many as make the two even; they pend, in front, and go where there is room. The slave gives back those that it has not begun, in one
+ * answer; the others go on. What is expected to be done within half a millisecond for each slot is only asked back when
+ * nothing has come for a millisecond. There is one recall at a time for each slave, and it takes a free slot to begin one, so nothing goes
+ * to and fro. A slave that has not answered for half a heartbeat, while a slot is still free elsewhere, is stalled: its queue is
+ * given up and goes to others, and it gets nothing until it answers.
+ *
  * A job that has not ended belongs to the attempt that started it. When that is lost, given up or fails, the job is cancelled,
  * unless a dependent waits for it; when that finishes or becomes its tail job, the job goes on, and is cancelled when its last
  * dependent is. What follows from the end of a job (dependents, children) waits in the list `ending`, so that no chain is too long
@@ -50,7 +58,8 @@ typedef enum ms_action_kind {
     MS_SEND_CANCEL, /* jid to slave */
     MS_SEND_PING,   /* to slave */
     MS_DROP_SLAVE,  /* it has been silent for too long; the caller says ms_scheduler_lost when it has dropped it */
-    MS_JOB_ENDED    /* as `end` says; the scheduler knows the job no more */
+    MS_JOB_ENDED,   /* as `end` says; the scheduler knows the job no more */
+    MS_SEND_RECALL  /* jid to slave; those for one slave follow one another and go in one message */
 } ms_action_kind;
 
 typedef enum ms_end {
@@ -86,6 +95,7 @@ typedef enum ms_slave_set {
     MS_SET_LAST,   /* of those: a job can begin its last attempt there */
     MS_SET_FREE,   /* of those, not reserved: it has a free slot */
     MS_SET_ROOMY,  /* of those, not reserved: it has none, and perhaps room in its queue */
+    MS_SET_CROWDED, /* it has more jobs than slots, not counting those that wait, and is neither leaving nor dropped */
     MS_SET_COUNT
 } ms_slave_set;
 
@@ -99,6 +109,8 @@ typedef struct ms_slave {
     bool leaving, reserved, dropped;
     bool isolates; /* its jobs run in processes of their own: one of them has crashed alone */
     bool full; /* it gave a job back that it can't begin: it gets no more until something has ended there */
+    bool recalling; /* a recall has not been answered */
+    bool stalled;   /* and for so long that its queue went to others */
     ms_job_list jobs;     /* oldest attempt first */
     uint64_t load_ns;     /* what those in flight are expected to take */
     uint64_t heard_at, pinged_at;
@@ -110,6 +122,7 @@ typedef struct ms_slave {
     bool stuffed;  /* its queue had no room for a job; until something ends there it is not asked again */
     uint32_t given_up_jid_count, given_up_jid_capacity;
     uint32_t *given_up_jids; /* those that were given up, and some that have ended since */
+    uint64_t recalled_at;
 } ms_slave;
 
 typedef struct ms_attempt {
@@ -117,7 +130,8 @@ typedef struct ms_attempt {
     uint32_t slave;
     ms_job *job; /* null when it was given up */
     uint32_t charge_ns;
-    uint32_t ordinal : 29;
+    uint32_t ordinal : 28;
+    uint32_t asked : 1; /* back */
     uint32_t suspect : 1;
     uint32_t alone : 1;
     uint32_t lent : 1;
@@ -136,6 +150,9 @@ typedef struct ms_scheduler {
     ms_job_list alone;  /* pending, for their last attempt */
     ms_job_list ending; /* their dependents and children are not yet looked after */
     uint64_t pending_count, running_count, waiting_count;
+    uint64_t look_at; /* when ms_scheduler_look is due, UINT64_MAX for never */
+    uint64_t looked_at;
+    uint32_t recall_rotor;
     ms_attempt *attempts; /* by jid, modulo the capacity, which is a power of two */
     uint32_t attempt_capacity, attempt_count;
     uint32_t last_jid;
@@ -177,8 +194,13 @@ uint32_t ms_scheduler_lost(ms_scheduler *scheduler, uint32_t slave, uint64_t now
 ms_answer ms_scheduler_answer(ms_scheduler *scheduler, uint32_t slave, int32_t ordinal, uint32_t jid, uint64_t now);
 /* The process that ran the attempt is lost, and nothing else of the slave. The job goes back, or has ended as lost. */
 ms_answer ms_scheduler_crashed(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
-/* It gives a job back that it had not begun, because it leaves, or can't begin it as long as nothing else ends there. */
+/* It gives a job back that it had not begun, because it was asked to, because it leaves, or because it can't begin it as long as nothing
+ * else ends there. */
 ms_answer ms_scheduler_give_back(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
+/* It has answered a recall; what it gives back has been told before. */
+void ms_scheduler_recalled(ms_scheduler *scheduler, uint32_t slave);
+/* Whether jobs are to be recalled. Called when `look_at` has come, and perhaps more often. */
+void ms_scheduler_look(ms_scheduler *scheduler, uint64_t now);
 /* What the scheduler knows of an attempt that a slave speaks of; changes nothing. */
 ms_answer ms_scheduler_attempt(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
 /* A job that is pending, null for none. */

@@ -1,12 +1,13 @@
 /* The scheduler from inside: for scheduler.c (what happens to slaves and jobs), placement.c (which slave a pending job goes to),
- * endings.c (how jobs end, and what follows) and attempts.c (the table of jids). */
+ * recall.c (which come back from there), endings.c (how jobs end, and what follows) and attempts.c (the table of jids). */
 #ifndef MS_SCHEDULER_INSIDE_H
 #define MS_SCHEDULER_INSIDE_H
 
+#include "master/measure.h"
 #include "master/scheduler.h"
 
 enum {
-    MS_ORDINAL_MAX = 1 << 29, /* what fits an attempt */
+    MS_ORDINAL_MAX = 1 << 28, /* what fits an attempt */
     MS_FIRST_ATTEMPT_CAPACITY = 1024
 };
 
@@ -51,13 +52,22 @@ void ms_place_feed(ms_scheduler *scheduler, ms_slave *slave, uint64_t now);
 /* Hands out what can be handed out, to any slave. */
 void ms_place_pump(ms_scheduler *scheduler, uint64_t now);
 
+/* ---- Recall ---- */
+
+/* What happened may be a reason for a recall. */
+void ms_recall_soon(ms_scheduler *scheduler);
+/* Whoever has not answered a recall for half a heartbeat is not waited for. */
+void ms_recall_tick(ms_scheduler *scheduler, uint64_t now);
+
 /* ---- Ends ---- */
 
 /* The job's relations; a machine that has no memory for them can't go on. */
 ms_relations *ms_end_relations(ms_job *job);
 /* A job that is in no place any more has ended. What follows from it is left to ms_end_settle. */
 void ms_end_job(ms_scheduler *scheduler, ms_job *job, ms_end end, ms_job *source);
-/* The same for a job wherever it is. */
+/* The attempt of a running job goes on for nothing, until it is answered. The job is in no place then. */
+void ms_end_give_up(ms_scheduler *scheduler, ms_job *job);
+/* Ends a job wherever it is. */
 void ms_end_stop(ms_scheduler *scheduler, ms_job *job, ms_end end, ms_job *source);
 /* The attempt of the parent is over. Its children go on when they may, and when somebody waits for them. */
 void ms_end_leave_children(ms_scheduler *scheduler, ms_job *parent, bool go_on);

@@ -218,6 +218,8 @@ static int lie_down(ms_server *server)
     uint64_t next = server->ticked_at + tick_ns(server), now = ms_clock_ns();
     if (server->options.progress != MS_PROGRESS_NEVER && server->progress_at + 200000000u < next)
         next = server->progress_at + 200000000u;
+    if (server->scheduler->look_at < next)
+        next = server->scheduler->look_at;
     return next <= now ? 0 : (int)((next - now) / 1000000) + 1;
 }
 
@@ -257,6 +259,10 @@ static void turn(ms_server *server)
     take_requests(server);
     if (server->now - server->ticked_at >= tick_ns(server))
         tick(server);
+    if (server->now >= server->scheduler->look_at) {
+        ms_scheduler_look(server->scheduler, server->now);
+        ms_peers_act(server);
+    }
     while (server->doomed != NULL || server->dirty != NULL) { /* closing one gives jobs to others, sending may doom one */
         ms_peers_reap(server);
         ms_peers_flush(server);

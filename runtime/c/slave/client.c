@@ -236,6 +236,12 @@ static void handle(client *c, const ms_frame *frame)
     switch ((ms_control)frame->header.jid) {
     case MS_PING: send_control(c, MS_PONG, frame->payload, frame->header.length); break;
     case MS_CANCEL: ms_executor_cancel(c->executor, ms_get_u32(frame->payload)); break;
+    case MS_RECALL:
+        if (frame->header.length % 4 != 0)
+            finish(c, MASTER_LOST, ms_wire_text(MS_WIRE_BAD_PAYLOAD));
+        else
+            ms_executor_recall(c->executor, frame->payload, frame->header.length);
+        break;
     case MS_RESULT:
         if (!ms_executor_child_ended(c->executor, frame->payload, frame->header.length))
             finish(c, MASTER_LOST, "a result that cannot be");

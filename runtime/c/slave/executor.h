@@ -39,6 +39,8 @@ void ms_executor_cancel(ms_executor *executor, uint32_t jid);
 void ms_executor_cancel_all(ms_executor *executor);
 /* Gives the jobs back to the master that have not begun. */
 void ms_executor_take_back(ms_executor *executor);
+/* The same for those among them whose jids are in the payload of a recall; answers it. */
+void ms_executor_recall(ms_executor *executor, const uint8_t *payload, uint32_t size);
 /* How a job ended that a job here has started: the payload of a `result`. False: it is none. */
 bool ms_executor_child_ended(ms_executor *executor, const uint8_t *payload, uint32_t size);
 /* Sends a frame of the client's own. */

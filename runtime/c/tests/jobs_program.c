@@ -388,6 +388,26 @@ PROGRAM static void master_many(void)
         print_line(2, "jobs/s ", (int32_t)((double)count / seconds));
 }
 
+/* sudden COUNT LONG MILLISECONDS: so many jobs that take no time, then LONG that take some. The sum of all milliseconds. */
+PROGRAM static void master_sudden(void)
+{
+    int64_t count = number(1) + number(2);
+    ms_job **jobs = ms_alloc((uint64_t)count * sizeof *jobs);
+    for (int64_t i = 0; i < count; i++)
+        jobs[i] = remote(SLEEP, i < number(1) ? 0 : (int32_t)number(3));
+    double began = ms_clock();
+    int32_t sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        sum += get_int_result(jobs[i]);
+        if (i == number(1))
+            began = ms_clock();
+    }
+    ms_free(jobs, (uint64_t)count * sizeof *jobs);
+    print_line(1, "sum ", sum);
+    if (number(4) != 0)
+        print_line(2, "milliseconds for the long ones ", (int32_t)((ms_clock() - began) * 1e3));
+}
+
 /* trips COUNT: jobs one after the other. */
 PROGRAM static void master_trips(void)
 {
@@ -583,7 +603,7 @@ PROGRAM static void master(void)
     static const struct {
         const char *name;
         void (*block)(void);
-    } blocks[] = {{"one", master_one},       {"many", master_many},       {"trips", master_trips}, {"bytes", master_bytes},
+    } blocks[] = {{"one", master_one},       {"many", master_many}, {"sudden", master_sudden}, {"trips", master_trips}, {"bytes", master_bytes},
                   {"cancel", master_cancel}, {"story", master_story},     {"any", master_any},     {"nothing", master_nothing},
                   {"hold", master_hold},     {"poison", master_poison},
                   {"two", master_two},       {"holes", master_holes},
