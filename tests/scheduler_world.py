@@ -1,8 +1,8 @@
 """The world around the scheduler of the master, for test_scheduler: somebody who plays everybody else.
 
 `World` carries out the actions, keeps for each slave the attempts that were sent to it, and answers them in any order,
-late, or never. After each event it looks at what must always hold (scheduler.h); when the faults have stopped, every job
-must end.
+late, or never. After each event it looks at what must always hold (scheduler.h); when the faults have stopped, every
+job must end.
 """
 
 from __future__ import annotations
