@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from operator import attrgetter
+from typing import cast
 
 from ms.builtins import Builtin, Mode
 from ms.source import Span
@@ -36,42 +38,52 @@ from ms.typed import (
 from ms.types import Type, VectorType
 
 _LEAVES = (Span, Builtin, Variable, FunctionRef, Constant)
-
-
 _NOT_TREES = frozenset({"span", "type", "operand_type", "builtin"})
-_child_names: dict[type, tuple[str, ...]] = {}
+_Getter = Callable[[object], Iterable[object]]
+_getters: dict[type, _Getter | None] = {}
+
+
+def _getter(kind: type) -> _Getter | None:
+    """What gives the fields of a tree of this class in which trees may be; None for what is no tree."""
+    if kind not in _getters:
+        _getters[kind] = _make_getter(kind)
+    return _getters[kind]
+
+
+def _make_getter(kind: type) -> _Getter | None:
+    if not is_dataclass(kind) or issubclass(kind, _LEAVES):
+        return None
+    names = [field.name for field in fields(kind) if field.name not in _NOT_TREES]
+    if len(names) > 1:
+        return attrgetter(*names)
+    return (lambda node: (getattr(node, names[0]),)) if names else lambda node: ()
 
 
 def children(node: object) -> Iterator[object]:
     """The trees directly inside a tree."""
-    kind = type(node)
-    names = _child_names.get(kind)
-    if names is None:
-        found = fields(node) if is_dataclass(node) and not isinstance(node, type) else ()
-        names = _child_names[kind] = tuple(field.name for field in found if field.name not in _NOT_TREES)
-    for name in names:
-        value = getattr(node, name)
-        if isinstance(value, tuple):
-            yield from _flattened(value)
-        elif hasattr(value, "__dataclass_fields__") and not isinstance(value, _LEAVES):
-            yield value
-
-
-def _flattened(items: tuple[object, ...]) -> Iterator[object]:
-    for item in items:
-        if isinstance(item, tuple):
-            yield from _flattened(item)
-        elif hasattr(item, "__dataclass_fields__") and not isinstance(item, _LEAVES):
-            yield item
+    getter = _getter(type(node))
+    stack = list(getter(node)) if getter is not None else []
+    while stack:
+        inner = stack.pop()
+        if isinstance(inner, tuple):
+            stack.extend(inner)
+        elif _getter(type(inner)) is not None:
+            yield inner
 
 
 def walk(nodes: Iterable[object]) -> Iterator[object]:
-    """Every tree inside these trees, and they themselves."""
+    """Every tree inside these trees, and they themselves. This is where the code generator spends much of its time."""
     stack = list(nodes)
     while stack:
         node = stack.pop()
-        yield node
-        stack.extend(children(node))
+        kind = type(node)
+        if kind is tuple:
+            stack.extend(cast("tuple[object, ...]", node))
+            continue
+        getter = _getters[kind] if kind in _getters else _getter(kind)
+        if getter is not None:
+            yield node
+            stack.extend(getter(node))
 
 
 def root_variable(place: object) -> Variable | None:
@@ -118,7 +130,8 @@ def changed_variables(nodes: Iterable[object]) -> set[Variable]:
                 places += _passed_in_place(node)
             case _:
                 pass
-        found.update(variable for variable in map(root_variable, places) if variable is not None)
+        if places:
+            found.update(variable for variable in map(root_variable, places) if variable is not None)
     return found
 
 
@@ -148,5 +161,6 @@ def reshaped_variables(nodes: Iterable[object], owns: Callable[[Type], bool]) ->
                 places += _passed_in_place(node)
             case _:
                 pass
-        found.update(variable for variable in map(root_variable, places) if variable is not None)
+        if places:
+            found.update(variable for variable in map(root_variable, places) if variable is not None)
     return found

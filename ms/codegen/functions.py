@@ -61,7 +61,7 @@ def program_parts(unit: Unit, program: Program, fingerprint: bytes) -> Parts:
     for each in (*program.functions, program.master):
         function(unit, each)
     master, slave = (_description(unit, program, role, fingerprint) for role in (Role.MASTER, Role.SLAVE))
-    inlining.limit(unit.module.functions)
+    inlining.limit(unit.module.functions, inlining.CALLER_OF_PART_MAX)
     unit.module.types = unit.shapes.definitions()
     return Divider(unit.module, master, slave).divide()
 
@@ -178,7 +178,7 @@ def _description(unit: Unit, program: Program, role: Role, fingerprint: bytes) -
     """`ms_program`; see `ms_program_description` in ms.h."""
     module = unit.module
     jobs = sorted((f for f in program.functions if f.ref.is_job), key=lambda f: f.ref.ordinal)
-    started = _started(reachable(program, role))
+    started = _started(reachable(program, role)) if role is Role.SLAVE else set()
     rows = []
     for job in jobs:
         has_describe = role is Role.MASTER or job.ref.name in started

@@ -19,9 +19,12 @@ SMALL = 200
 """What LLVM may weigh at each of several calls."""
 CALLER_MAX = 600
 """What a function may grow to by functions that are called at one place only."""
+CALLER_OF_PART_MAX = 300
+"""The same in a program that is compiled in parts. LLVM simplifies a function again for each one that it has taken in,
+so twice the size is twice the time for each line."""
 
 
-def limit(definitions: Iterable[Definition]) -> None:
+def limit(definitions: Iterable[Definition], caller_max: int = CALLER_MAX) -> None:
     """Marks functions that are not to be inlined."""
     by_symbol = {definition.symbol: definition for definition in definitions}
     sites = Counter(called for definition in by_symbol.values() for called in definition.calls)
@@ -32,7 +35,7 @@ def limit(definitions: Iterable[Definition]) -> None:
             inner = sizes.get(called)
             if inner is None:  # not of this module, or recursive
                 continue
-            is_fine = size + inner <= CALLER_MAX if sites[called] == 1 else inner <= SMALL
+            is_fine = size + inner <= caller_max if sites[called] == 1 else inner <= SMALL
             if is_fine or inner <= TINY:
                 size += inner
             else:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ms.codegen.emitter import PLAIN, Module
 from ms.codegen.places import TEXT_START
 
-LINES = 10_000
+LINES = 5_000
 """What a part aims at, in lines of LLVM's text."""
 PARTS_MAX = 120
 """Beyond that parts become larger."""
