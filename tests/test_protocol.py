@@ -125,6 +125,11 @@ def test_crashed() -> None:
     assert known("bytes crashed") == struct.pack("<I", 9) + b"SIGSEGV"
 
 
+def test_times() -> None:
+    """The page's bytes have the layout that test_trace speaks with a real master."""
+    assert struct.unpack("<IIQQQQ", known("bytes timed")) == (7, 1, 1000, 5000, 2000, 4000)
+
+
 def receive(connection: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:

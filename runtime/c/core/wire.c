@@ -31,6 +31,17 @@ uint32_t ms_get_u32(const uint8_t *bytes)
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
+void ms_put_u64(uint8_t *bytes, uint64_t value)
+{
+    ms_put_u32(bytes, (uint32_t)value);
+    ms_put_u32(bytes + 4, (uint32_t)(value >> 32));
+}
+
+uint64_t ms_get_u64(const uint8_t *bytes)
+{
+    return (uint64_t)ms_get_u32(bytes) | (uint64_t)ms_get_u32(bytes + 4) << 32;
+}
+
 void ms_header_encode(uint8_t bytes[MS_HEADER_SIZE], ms_header header)
 {
     ms_put_u32(bytes, (uint32_t)header.ordinal);
@@ -67,6 +78,7 @@ static length_range range_from_master(uint32_t kind)
     case MS_RECALL: return (length_range){true, 4, MS_RECALLED_MAX};
     case MS_REFUSE: return (length_range){true, 0, MS_GREETING_MAX};
     case MS_BYE: return (length_range){true, 0, 0};
+    case MS_CLOCK: return (length_range){true, 8, 8};
     default: return (length_range){false, 0, 0};
     }
 }
@@ -86,6 +98,8 @@ static length_range range_from_slave(uint32_t kind, uint32_t payload_max)
     case MS_RELEASE: return (length_range){true, 4, MS_RECALLED_MAX};
     case MS_OUTPUT: return (length_range){true, MS_OUTPUT_HEAD_SIZE, payload_max};
     case MS_CRASHED: return (length_range){true, 4, 4 + MS_CAUSE_MAX};
+    case MS_CLOCK: return (length_range){true, 16, 16};
+    case MS_TIMED: return (length_range){true, MS_TIMED_HEAD_SIZE, MS_TIMED_HEAD_SIZE + MS_TIMED_WAITS_MAX * MS_TIMED_WAIT_SIZE};
     case MS_BYE: return (length_range){true, 0, 0};
     default: return (length_range){false, 0, 0};
     }

@@ -58,6 +58,8 @@ ms_wire_result ms_header_check(const ms_header *header, const ms_wire_rules *rul
 
 void ms_put_u32(uint8_t *bytes, uint32_t value);
 uint32_t ms_get_u32(const uint8_t *bytes);
+void ms_put_u64(uint8_t *bytes, uint64_t value);
+uint64_t ms_get_u64(const uint8_t *bytes);
 
 typedef struct ms_hello {
     uint8_t fingerprint[32];

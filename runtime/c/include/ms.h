@@ -364,6 +364,8 @@ typedef enum ms_control {
     MS_LENT = 13,    /* slave → master: the job with this jid (4) waits, its slot is free */
     MS_REGAINED = 14, /* slave → master: it goes on (4) */
     MS_RELEASE = 15, /* slave → master: numbers (4 each) of spawned jobs that it holds no handles of any more */
+    MS_CLOCK = 20, /* master → slave: what time it is (8); from now on the slave says when jobs ran. slave → master: that (8), its own clock (8) */
+    MS_TIMED = 21, /* slave → master, before an answer: when its job ran: see below */
     MS_CRASHED = 24  /* slave → master: the process that ran the job with this jid (4) died; of what, in a few words */
 } ms_control;
 
@@ -379,6 +381,14 @@ typedef enum ms_control {
  * of the name of the slave where it failed (4), the name, and the payload of the failure. Each spawned job has one. */
 #define MS_RESULT_HEAD_SIZE 8
 typedef enum ms_result_outcome { MS_RESULT_FINISHED = 1, MS_RESULT_FAILED = 2, MS_RESULT_CANCELLED = 3 } ms_result_outcome;
+
+/* A timed, once a `clock` has asked for it: the jid (4) of the job that is answered next, the lane (4) that it ran in, when it began (8) and
+ * ended (8); for each time that it lent its slot, from when (8) to when (8). A lane holds one job at a time; the lowest that is free is
+ * taken, so jobs that wait for none need no more lanes than there are slots. Times are nanoseconds of the slave's own clock. */
+#define MS_TIMED_HEAD_SIZE 24
+#define MS_TIMED_WAIT_SIZE 16
+#define MS_TIMED_WAITS_MAX 1024 /* of further ones nothing is said */
+#define MS_LANE_MAX 131071
 
 /* The payload of a failure (ordinal -n): the size of the message (4 bytes), the message ("division by zero"), then the story: lines
  * "prog.ms:8:16 in area: division by zero", "prog.ms:14:9 in shape", innermost first, separated by newlines, with none at the end. */

@@ -12,6 +12,7 @@
 #include "core/wire.h"
 #include "master/output.h"
 #include "master/relations.h"
+#include "master/watch.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -21,16 +22,18 @@
 
 static ms_server *server;
 static ms_job_pool *pool;
+static ms_watch *watch; /* null when nobody looks */
 static uint32_t lost_max;
 static ms_task *local_task; /* --local: what jobs run as; null while one runs */
 static ms_job *local_tail;  /* --local: what the job that has just been left goes on as */
 static uint64_t local_end_number;
 
-void ms_api_setup(ms_server *the_server, ms_job_pool *the_pool, uint32_t the_lost_max)
+void ms_api_setup(ms_server *the_server, ms_job_pool *the_pool, uint32_t the_lost_max, ms_watch *the_watch)
 {
     server = the_server;
     pool = the_pool;
     lost_max = the_lost_max;
+    watch = the_watch;
 }
 
 void ms_api_end(void)
@@ -160,11 +163,18 @@ static void run_here(ms_job *job)
 
 void ms_remote_start(ms_job *job)
 {
+    ms_seen seen;
     ms_task_check_stack();
+    if (watch != NULL)
+        ms_watch_remote(watch, job, &seen);
     if (server == NULL)
         run_here(job);
     else
         ms_server_submit(server, job);
+    if (watch != NULL && server == NULL)
+        ms_watch_local(watch, &seen, job);
+    else if (watch != NULL)
+        ms_watch_remote_done(watch, &seen);
 }
 
 void ms_remote_tail(ms_job *job)
@@ -207,7 +217,7 @@ static bool is_past(uint64_t deadline)
 }
 
 /* Waits until the job has ended; false when the deadline came first. What it printed is out then. */
-static bool await(ms_job *job, uint64_t deadline)
+static bool await_unseen(ms_job *job, uint64_t deadline)
 {
     while (!has_ended(job)) {
         uint32_t signal = ms_server_signal(server);
@@ -220,6 +230,17 @@ static bool await(ms_job *job, uint64_t deadline)
     }
     ms_output_flush_forwarded();
     return true;
+}
+
+/* The same, seen by those who look; `from` is where the program has called. */
+static bool await(ms_job *job, uint64_t deadline, const char *how, const void *from)
+{
+    if (watch == NULL || server == NULL)
+        return await_unseen(job, deadline);
+    uint64_t began = ms_watch_waits(watch, how, job, from);
+    bool ended = await_unseen(job, deadline);
+    ms_watch_goes_on(watch, began, how, job);
+    return ended;
 }
 
 /* The index of the job that ended first, -1 when none has. */
@@ -247,6 +268,7 @@ static bool one_has_ended(ms_job **jobs, const uint8_t *seen, uint32_t count)
 
 void ms_handles_await(ms_job **jobs, const uint8_t *seen, uint32_t count)
 {
+    uint64_t began = watch == NULL ? 0 : ms_watch_waits(watch, "completed", NULL, NULL);
     for (;;) {
         uint32_t signal = ms_server_signal(server);
         for (uint32_t i = 0; i < count; i++)
@@ -256,10 +278,12 @@ void ms_handles_await(ms_job **jobs, const uint8_t *seen, uint32_t count)
             break;
         sleep_once(signal, UINT64_MAX);
     }
+    if (watch != NULL)
+        ms_watch_goes_on(watch, began, "completed", NULL);
     ms_output_flush_forwarded();
 }
 
-static int32_t any_until(ms_vector handles, uint64_t deadline)
+static int32_t any_unseen(ms_vector handles, uint64_t deadline)
 {
     ms_job **jobs = handles.data;
     if (handles.count == 0)
@@ -283,27 +307,37 @@ static int32_t any_until(ms_vector handles, uint64_t deadline)
     }
 }
 
+static int32_t any_until(ms_vector handles, uint64_t deadline, const void *from)
+{
+    if (watch == NULL || server == NULL)
+        return any_unseen(handles, deadline);
+    uint64_t began = ms_watch_waits(watch, "any", NULL, from);
+    int32_t index = any_unseen(handles, deadline);
+    ms_watch_goes_on(watch, began, "any", NULL);
+    return index;
+}
+
 int32_t ms_jobs_any(ms_vector jobs)
 {
-    return any_until(jobs, UINT64_MAX);
+    return any_until(jobs, UINT64_MAX, __builtin_return_address(0));
 }
 
 int32_t ms_jobs_any_for(ms_vector jobs, double seconds)
 {
-    return any_until(jobs, ms_clock_after(seconds));
+    return any_until(jobs, ms_clock_after(seconds), __builtin_return_address(0));
 }
 
 int32_t ms_job_wait(ms_job *job)
 {
     check(job);
-    await(job, UINT64_MAX);
+    await(job, UINT64_MAX, "wait", __builtin_return_address(0));
     return ms_job_state(job);
 }
 
 int32_t ms_job_wait_for(ms_job *job, double seconds)
 {
     check(job);
-    await(job, ms_clock_after(seconds));
+    await(job, ms_clock_after(seconds), "wait", __builtin_return_address(0));
     return ms_job_state(job);
 }
 
@@ -362,7 +396,7 @@ static _Noreturn void fail_with(ms_job *job)
 ms_reader ms_job_get(ms_job *job)
 {
     check(job);
-    await(job, UINT64_MAX);
+    await(job, UINT64_MAX, "get", __builtin_return_address(0));
     if (ms_job_state_now(job) == (uint32_t)MS_FAILED)
         fail_with(job);
     return (ms_reader){job->end.result, job->end.result + job->result_size};

@@ -5,6 +5,7 @@
 #include "core/world.h"
 #include "master/api.h"
 #include "master/output.h"
+#include "master/watch.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -20,9 +21,11 @@ typedef struct master_options {
     bool addresses_from_environment;
     bool local;
     uint32_t min_slaves;
+    const char *trace_path; /* null: none */
 } master_options;
 
 static ms_server *the_server; /* for the signal handler */
+static ms_watch *the_watch;   /* under --local: for the thread that waits for signals */
 
 /* ---- Options ---- */
 
@@ -87,6 +90,15 @@ static bool set_progress(void *context, const char *value, bool from_environment
     return false;
 }
 
+static bool set_trace(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    ((master_options *)context)->trace_path = value;
+    if (value[0] == '\0')
+        snprintf(message, MS_OPTION_MESSAGE_MAX, "a file has a name");
+    return value[0] != '\0';
+}
+
 static bool set_heartbeat(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
@@ -117,6 +129,7 @@ static const ms_option option_rows[] = {
     {"min-slaves", 0, MS_OPTION_VALUE, "N", "start when N slaves are there", set_min_slaves},
     {"lost-max", 0, MS_OPTION_VALUE, "N", "a job fails after so many lost slaves (3)", set_lost_max},
     {"progress", 0, MS_OPTION_OPTIONAL, "WHEN", "show how far the jobs are: auto, always, never", set_progress},
+    {"trace", 0, MS_OPTION_VALUE, "FILE", "write what happens to FILE, for Perfetto and msc report", set_trace},
     {"heartbeat", 0, MS_OPTION_VALUE, "S", "a slave silent for three times S seconds is lost (2)", set_heartbeat},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
     {"insecure", 0, MS_OPTION_FLAG, NULL, "allow addresses that other machines reach, unencrypted", set_insecure},
@@ -174,6 +187,8 @@ static void *wait_for_signal(void *unused)
     sigset_t set = ending_signals();
     int number;
     if (sigwait(&set, &number) == 0) {
+        if (the_watch != NULL)
+            ms_watch_end(the_watch);
         ms_output_flush_unless_stuck();
         _exit(STATUS_SIGNAL + number);
     }
@@ -305,7 +320,7 @@ static int run_with_slaves(const master_options *options, ms_job_pool *pool)
     }
     if (options->min_slaves > 0)
         ms_server_wait_for_slaves(the_server, options->min_slaves);
-    ms_api_setup(the_server, pool, options->server.lost_max);
+    ms_api_setup(the_server, pool, options->server.lost_max, options->server.watch);
     int status = run_master();
     ms_server_stop(the_server);
     catch_signals(SIG_DFL); /* what is left to be written may take for ever */
@@ -315,9 +330,12 @@ static int run_with_slaves(const master_options *options, ms_job_pool *pool)
 static int run_locally(const master_options *options, ms_job_pool *pool)
 {
     catch_signals_locally();
-    ms_api_setup(NULL, pool, options->server.lost_max);
+    the_watch = options->server.watch;
+    ms_api_setup(NULL, pool, options->server.lost_max, the_watch);
     int status = run_master();
     ms_api_end();
+    if (the_watch != NULL)
+        ms_watch_end(the_watch);
     return status;
 }
 
@@ -338,6 +356,11 @@ int main(int argc, char **argv)
         if (!ms_address_default(&options.server.addresses[0], ms_program.name, message))
             return complain(message, STATUS_FAILED);
         options.server.address_count = 1;
+    }
+    if (options.trace_path != NULL) {
+        options.server.watch = ms_watch_create(options.trace_path, message, sizeof message);
+        if (options.server.watch == NULL)
+            return complain(message, STATUS_FAILED);
     }
     signal(SIGPIPE, SIG_IGN);
     ms_output_setup(ms_program.name, on_broken_output);

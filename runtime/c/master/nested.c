@@ -222,6 +222,9 @@ static void refuse(ms_server *server, ms_job *job)
     ms_job_claim(job);
     ms_job_fail(job, MS_CAUSE_CANCELLED, NULL);
     ms_job_publish(job, ms_server_end_number(server));
+    server->failed_count++;
+    if (server->watch != NULL)
+        ms_watch_ended(server, job, 0);
     ms_nested_tell(server, job);
     ms_job_drop_holes(server->pool, job, false);
     ms_job_drop(server->pool, job, false);
@@ -238,8 +241,18 @@ static void start(ms_server *server, ms_peer *peer, const spawn *s, ms_job *job)
     job->relations->spawner = peer;
     job->relations->number = s->number;
     server->submitted_count++;
+    if (server->watch != NULL)
+        ms_watch_spawned(server, ms_scheduler_job(server->scheduler, peer->slave, s->parent), job);
     if (ms_scheduler_spawn(server->scheduler, peer->slave, s->parent, job, server->now) == MS_ANSWER_STALE)
         refuse(server, job);
+}
+
+static void watch_tail(ms_server *server, ms_peer *peer, const spawn *s, ms_job *ending)
+{
+    if (ending == NULL)
+        return;
+    ms_watch_answered(server, peer, ending, ending->ordinal, s->parent, "tail", 0);
+    server->watch->functions[s->ordinal].started++;
 }
 
 static void spawned(ms_server *server, ms_peer *peer, const ms_frame *frame)
@@ -258,7 +271,9 @@ static void spawned(ms_server *server, ms_peer *peer, const ms_frame *frame)
     if ((s.flags & MS_SPAWN_TAIL) == 0) {
         start(server, peer, &s, job);
     } else {
-        const ms_job *ending = ms_scheduler_job(server->scheduler, peer->slave, s.parent);
+        ms_job *ending = ms_scheduler_job(server->scheduler, peer->slave, s.parent);
+        if (server->watch != NULL)
+            watch_tail(server, peer, &s, ending);
         if (ending != NULL && ending->lent) {
             ms_sender_close(&peer->sender);
             ms_peer_doom(server, peer, "cut off: it answered before it had read the arguments");
@@ -303,6 +318,8 @@ static void waits(ms_server *server, ms_peer *peer, const ms_frame *frame)
                                                     : ms_scheduler_regained(server->scheduler, peer->slave, jid);
     if (answer == MS_ANSWER_WRONG)
         ms_peer_doom(server, peer, "cut off: it lent or regained a slot that it could not");
+    else if (server->watch != NULL)
+        ms_watch_lent(server, ms_scheduler_job(server->scheduler, peer->slave, jid), frame->header.jid == MS_LENT);
     ms_peers_act(server);
 }
 

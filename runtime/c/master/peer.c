@@ -85,6 +85,8 @@ static void close_peer(ms_server *server, ms_peer *peer)
     ms_sender_close(&peer->sender);
     if (peer->slave != MS_NO_SLAVE && !server->closing) {
         uint32_t inflight = server->scheduler->slaves[peer->slave].inflight;
+        if (server->watch != NULL)
+            ms_watch_lost(server, peer, peer->reason);
         server->by_slave[peer->slave] = NULL;
         uint32_t back_count = ms_scheduler_lost(server->scheduler, peer->slave, server->now);
         if (peer->reason[0] != '\0' || inflight > 0)
@@ -96,6 +98,7 @@ static void close_peer(ms_server *server, ms_peer *peer)
     } else if (peer->reason[0] != '\0') {
         ms_server_log(server, "%s%s%s", peer->name, peer->name[0] == '\0' ? "" : ": ", peer->reason);
     }
+    free(peer->seen.lane_ends);
     free(peer);
 }
 
@@ -165,6 +168,8 @@ void ms_peer_flush(ms_server *server, ms_peer *peer)
         return;
     size_t before = ms_sender_size(&peer->sender);
     ms_conn_status status = ms_sender_flush(&peer->sender, peer->descriptor);
+    peer->sent_size += before - ms_sender_size(&peer->sender);
+    server->sent_size += before - ms_sender_size(&peer->sender);
     if (ms_sender_size(&peer->sender) < before)
         peer->moved_at = server->now;
     if (status != MS_CONN_BROKEN)
@@ -296,6 +301,8 @@ static void end_job(ms_server *server, const ms_action *action, ms_peer *peer, c
         if (ms_job_publish(job, ms_server_end_number(server)))
             server->wake_needed = true;
     }
+    if (server->watch != NULL)
+        ms_watch_ended(server, job, action->end == MS_END_FAILED ? peer->seen.number : 0);
     ms_nested_tell(server, job);
     let_go(server, job);
 }
@@ -312,12 +319,18 @@ static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
                 ms_scheduler_unsent(scheduler, action->job, server->now);
             else if (to != NULL)
                 send_run(server, to, action->job, action->jid);
+            if (server->watch != NULL && action->job->place == MS_PLACE_RUNNING)
+                ms_watch_sent(server, action->job);
             break;
         case MS_SEND_CANCEL:
             if (to != NULL)
                 send_cancel(server, to, action->jid);
             break;
-        case MS_SEND_PING: send_control(server, to, MS_PING, NULL, 0); break;
+        case MS_SEND_PING:
+            send_control(server, to, MS_PING, NULL, 0);
+            if (server->watch != NULL)
+                ms_watch_ask_clock(server, to);
+            break;
         case MS_DROP_SLAVE:
             ms_peer_doom(server, to, "no word for %g s", server->options.heartbeat * SILENT_HEARTBEATS);
             break;
@@ -397,6 +410,8 @@ static void greet(ms_server *server, ms_peer *peer, const ms_frame *frame)
     server->greeting_count--;
     peer->slave = ms_scheduler_join(server->scheduler, hello.slots, server->now);
     server->by_slave[peer->slave] = peer;
+    if (server->watch != NULL)
+        ms_watch_joined(server, peer);
     ms_peers_act(server);
     publish_counts(server);
 }
@@ -418,6 +433,7 @@ static void admit(ms_server *server, int descriptor, const char *name)
     peer->state = MS_PEER_GREETING;
     peer->descriptor = descriptor;
     peer->slave = MS_NO_SLAVE;
+    peer->local = name[0] == '\0';
     peer->deadline = server->now + GREETING_NS;
     peer->moved_at = server->now;
     snprintf(peer->name, sizeof peer->name, "%s", name);
@@ -466,6 +482,13 @@ static void too_early(ms_server *server, ms_peer *peer)
     ms_peer_doom(server, peer, "cut off: it answered before it had read the arguments");
 }
 
+static void watch_answer(ms_server *server, ms_peer *peer, const ms_header *header, ms_job *job)
+{
+    bool failed = header->ordinal < 0;
+    ms_watch_answered(server, peer, job, failed ? 0u - (uint32_t)header->ordinal : (uint32_t)header->ordinal, header->jid,
+                      job == NULL ? "cancelled" : failed ? "failed" : "finished", header->length);
+}
+
 static void answered(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
     ms_failure_view view;
@@ -476,10 +499,15 @@ static void answered(ms_server *server, ms_peer *peer, const ms_frame *frame)
     }
     switch (ms_scheduler_answer(server->scheduler, peer->slave, header->ordinal, header->jid, server->now)) {
     case MS_ANSWER_FINE:
+        if (server->watch != NULL)
+            watch_answer(server, peer, header, server->scheduler->actions[0].job);
         if (server->scheduler->actions[0].job->lent)
             too_early(server, peer);
         break;
-    case MS_ANSWER_STALE: break;
+    case MS_ANSWER_STALE:
+        if (server->watch != NULL)
+            watch_answer(server, peer, header, NULL);
+        break;
     case MS_ANSWER_WRONG: ms_peer_doom(server, peer, "cut off: it answered a job that it does not have"); break;
     }
     act_with(server, peer, frame);
@@ -557,6 +585,11 @@ static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
     case MS_CANCEL:
     case MS_LENT:
     case MS_REGAINED: ms_nested_handle(server, peer, frame); break;
+    case MS_CLOCK:
+    case MS_TIMED:
+        if (server->watch != NULL)
+            ms_watch_handle(server, peer, frame->header.jid, frame->payload, frame->header.length);
+        break;
     default: break; /* a pong: that something came is all it says */
     }
 }
@@ -579,8 +612,11 @@ void ms_peer_read(ms_server *server, ms_peer *peer)
         status = ms_receiver_read(&peer->receiver, peer->descriptor);
         if (peer->slave != MS_NO_SLAVE)
             ms_scheduler_heard(server->scheduler, peer->slave, server->now);
-        while (peer->state != MS_PEER_DOOMED && ms_receiver_next(&peer->receiver, &frame))
+        while (peer->state != MS_PEER_DOOMED && ms_receiver_next(&peer->receiver, &frame)) {
+            peer->received_size += MS_HEADER_SIZE + frame.header.length;
+            server->received_size += MS_HEADER_SIZE + frame.header.length;
             handle(server, peer, &frame);
+        }
         if (peer->receiver.wrong != MS_WIRE_FINE)
             ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(peer->receiver.wrong));
     }

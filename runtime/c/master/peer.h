@@ -7,6 +7,7 @@
 
 #include "master/scheduler.h"
 #include "master/server.h"
+#include "master/watch.h"
 #include "net/conn.h"
 #include "net/socket.h"
 
@@ -48,9 +49,12 @@ typedef struct ms_peer {
     bool dirty;        /* in the list of those with something to send */
     bool unread;       /* the system may have more of its bytes */
     bool hung_up;      /* it is read to the end */
+    bool local;        /* it came through a unix socket */
     char name[MS_ADDRESS_TEXT_MAX + 16];
     ms_children children;
     char reason[192]; /* of its doom, for the log; "" for a good end */
+    uint64_t received_size, sent_size;
+    ms_peer_watch seen;
     struct ms_peer *next_dirty, *next_doomed;
     struct ms_peer *next, *previous;
 } ms_peer;
@@ -87,6 +91,8 @@ struct ms_server {
     uint64_t lonely_since; /* no slave since then */
     bool lonely_said;
     uint64_t submitted_count, finished_count, failed_count;
+    uint64_t received_size, sent_size; /* from and to all slaves */
+    ms_watch *watch; /* null when nobody looks */
     uint64_t started_at, progress_at;
     bool progress_shown;
     pthread_t thread;

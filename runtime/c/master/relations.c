@@ -16,6 +16,7 @@ void ms_relations_free(ms_job_pool *pool, ms_job *job, bool owner)
 {
     ms_job_drop_holes(pool, job, owner);
     free(job->relations->crashes);
+    free(job->relations->watched);
     free(job->relations);
     job->relations = NULL;
 }

@@ -30,6 +30,7 @@ typedef struct ms_relations {
     uint32_t number; /* its number there */
     uint32_t crash_count; /* of its lost attempts: those that took only a worker along (losses.h) */
     char *crashes;        /* a line for each */
+    struct ms_watched *watched; /* watch.h; null when nobody looks */
 } ms_relations;
 
 /* The job's relations, made now if need be; null when there is no memory. */

@@ -32,6 +32,8 @@ void ms_server_log(ms_server *server, const char *format, ...)
     size += more < 0 ? 0 : more;
     if (size > LINE_MAX_SIZE - 2)
         size = LINE_MAX_SIZE - 2;
+    if (server->watch != NULL)
+        ms_watch_said(server, line, (size_t)size);
     line[size++] = '\n';
     ms_output_forward(2, line, (uint64_t)size);
 }
@@ -134,6 +136,8 @@ static void take_submitted(ms_server *server, ms_job *youngest)
         ms_job *job = oldest;
         oldest = job->next;
         server->submitted_count++;
+        if (server->watch != NULL)
+            ms_watch_submitted(server, job);
         ms_scheduler_submit(server->scheduler, job, server->now);
         ms_peers_act(server);
     }
@@ -271,6 +275,8 @@ static void turn(ms_server *server)
         wake_program(server);
     if (server->options.progress != MS_PROGRESS_NEVER)
         ms_progress_show(server, false);
+    if (server->watch != NULL)
+        ms_watch_count(server);
 }
 
 /* Everything that has not ended is cancelled, everybody is told, nothing of ours stays in the file system. */
@@ -282,6 +288,8 @@ static void shut(ms_server *server)
     take_requests(server);
     if (server->options.progress != MS_PROGRESS_NEVER)
         ms_progress_show(server, true);
+    if (server->watch != NULL)
+        ms_watch_shut(server);
     for (uint32_t i = 0; i < scheduler->slave_capacity; i++)
         if (scheduler->slaves[i].slots > 0)
             ms_scheduler_dropping(scheduler, i);
@@ -296,6 +304,8 @@ static void shut(ms_server *server)
             ms_peers_act(server);
         }
     ms_peers_farewell(server, server->now + FAREWELL_NS);
+    if (server->watch != NULL)
+        ms_watch_end(server->watch);
 }
 
 static void *run(void *argument)
@@ -349,6 +359,7 @@ ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool,
         return NULL;
     memset(server, 0, sizeof *server);
     server->options = *options;
+    server->watch = options->watch;
     server->pool = pool;
     server->spawned_pool.home = pool;
     atomic_store(&server->quit_status, -1);

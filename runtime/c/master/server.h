@@ -25,6 +25,7 @@ typedef struct ms_server_options {
     double heartbeat; /* seconds */
     uint32_t lost_max;
     uint32_t payload_max;
+    struct ms_watch *watch; /* null: nobody wants to see what happens */
 } ms_server_options;
 
 typedef struct ms_server ms_server;

@@ -242,6 +242,7 @@ static void handle(client *c, const ms_frame *frame)
         else
             ms_executor_recall(c->executor, frame->payload, frame->header.length);
         break;
+    case MS_CLOCK: ms_executor_clock(c->executor, frame->payload); break;
     case MS_RESULT:
         if (!ms_executor_child_ended(c->executor, frame->payload, frame->header.length))
             finish(c, MASTER_LOST, "a result that cannot be");

@@ -211,12 +211,16 @@ static void work_once(ms_worker *w, uint64_t *now)
     uint64_t began = *now;
     w->jid = job.jid;
     w->cancelled = false;
+    if (executor->tells_times)
+        ms_times_begin(w);
     pthread_mutex_unlock(&executor->lock);
     int32_t ordinal = run(w, &job);
     if (job.size > MS_WORK_INLINE_SIZE)
         free(job.arguments.block);
     *now = ms_clock_ns();
     pthread_mutex_lock(&executor->lock);
+    if (w->lane != 0)
+        ms_times_end(w, *now);
     answer(w, ordinal, job.jid);
     ms_children_end(w); /* a tail job may wait for them, so they are released behind it */
     w->jid = 0;
@@ -269,6 +273,7 @@ void ms_executor_connect(ms_executor *executor, int descriptor, uint32_t payload
     pthread_mutex_lock(&executor->lock);
     executor->descriptor = descriptor;
     executor->payload_max = payload_max;
+    executor->tells_times = false; /* until this master asks */
     ms_payload_max = payload_max;
     pthread_mutex_unlock(&executor->lock);
 }
@@ -277,6 +282,7 @@ void ms_executor_destroy(ms_executor *executor)
 {
     ms_workers_end(executor);
     ms_children_destroy(executor);
+    ms_times_destroy(executor);
     while (executor->queue_count > 0) {
         ms_work left = take_work(executor);
         if (left.size > MS_WORK_INLINE_SIZE)

@@ -43,6 +43,8 @@ void ms_executor_take_back(ms_executor *executor);
 void ms_executor_recall(ms_executor *executor, const uint8_t *payload, uint32_t size);
 /* How a job ended that a job here has started: the payload of a `result`. False: it is none. */
 bool ms_executor_child_ended(ms_executor *executor, const uint8_t *payload, uint32_t size);
+/* The master asks what time it is here, and when jobs run from now on: the payload of a `clock`. */
+void ms_executor_clock(ms_executor *executor, const uint8_t *payload);
 /* Sends a frame of the client's own. */
 void ms_executor_send(ms_executor *executor, ms_header header, const void *payload);
 /* Writes what has gathered, and signals again those that are to be cancelled. Gives the milliseconds until it should be called

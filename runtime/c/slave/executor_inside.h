@@ -34,6 +34,8 @@ typedef struct ms_worker {
     bool granted; /* it may go on: a slot is counted for it */
     ms_job *children; /* records of the jobs that its job has started */
     ms_bytes tail_frame; /* the spawn of what its job goes on as, in place of an answer */
+    uint32_t lane;  /* and one more, when times are told; else 0 */
+    ms_bytes times; /* the payload of the `timed` that goes before its answer (times.c) */
     struct ms_worker *next, *previous; /* all of them, or those that are dead */
     struct ms_worker *next_resuming;
 } ms_worker;
@@ -71,6 +73,10 @@ struct ms_executor {
     bool lingering; /* there are answers that no worker is about to write */
     bool tended;    /* the client looks in soon anyhow */
     uint32_t cancelling_count;
+
+    bool tells_times; /* the master has asked when jobs run (times.c) */
+    uint64_t *lanes;  /* a bit for each lane that is taken */
+    uint32_t lane_word_count;
 };
 
 extern _Thread_local ms_worker *ms_this_worker;
@@ -95,6 +101,13 @@ void ms_worker_park(ms_worker *worker, uint64_t deadline);
 void ms_workers_reap(ms_executor *executor);
 /* Ends and frees all of them; the lock is not held. */
 void ms_workers_end(ms_executor *executor);
+
+/* times.c: when jobs run, for a master that asked. The lock is held; each does nothing when it did not ask. */
+void ms_times_begin(ms_worker *worker);
+void ms_times_waited(ms_worker *worker, uint64_t from, uint64_t to);
+/* Says so, before the answer. */
+void ms_times_end(ms_worker *worker, uint64_t now);
+void ms_times_destroy(ms_executor *executor);
 
 /* children.c */
 /* The job that ran here is over: its handles go with it. The lock is held. */

@@ -117,6 +117,7 @@ static void say(ms_executor *executor, ms_control kind, uint32_t jid)
 void ms_worker_park(ms_worker *w, uint64_t deadline)
 {
     ms_executor *executor = w->executor;
+    uint64_t from = w->lane == 0 ? 0 : ms_clock_ns();
     say(executor, MS_LENT, w->jid);
     free_slot(executor);
     while (!w->woken && !w->cancelled) {
@@ -127,6 +128,8 @@ void ms_worker_park(ms_worker *w, uint64_t deadline)
             break;
     }
     resume(executor, w);
+    if (w->lane != 0)
+        ms_times_waited(w, from, ms_clock_ns());
     if (!w->cancelled)
         say(executor, MS_REGAINED, w->jid);
 }
@@ -205,6 +208,7 @@ static void free_worker(ms_worker *w)
     ms_bytes_free(&w->frame);
     ms_bytes_free(&w->failure);
     ms_bytes_free(&w->tail_frame);
+    ms_bytes_free(&w->times);
     ms_bytes_free(&w->lines[0]);
     ms_bytes_free(&w->lines[1]);
     pthread_cond_destroy(&w->wake);

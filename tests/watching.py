@@ -1,0 +1,97 @@
+"""What the tests of --trace, --status and `msc report` share: a program, its processes, a trace that is read.
+
+Processes end with the `Stage` that started them.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from program_compiler import Compiled, compile_program
+
+Event = dict[str, Any]
+Process = subprocess.Popen[str]
+
+TIME_S = 60.0
+
+
+def compiled(directory: Path, text: str) -> Compiled:
+    (directory / "prog.ms").write_text(text)
+    done = compile_program(directory / "prog.ms", directory / "prog")
+    assert done.status == 0, done.shown + done.text
+    return done
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """What the condition gives once it holds."""
+    deadline = time.monotonic() + TIME_S
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.005)
+    return found
+
+
+@dataclass(slots=True)
+class Stage:
+    """A master and slaves in a directory of their own."""
+
+    programs: Compiled
+    directory: Path
+    processes: list[Process] = field(default_factory=list)
+
+    def start(self, command: list[str]) -> Process:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=self.directory, stdout=pipe, stderr=pipe, text=True)
+        self.processes.append(process)
+        return process
+
+    def master(self, *options: str, words: tuple[str, ...] = ()) -> Process:
+        listen = [] if "--local" in options else ["--listen", f"unix:{self.directory}/s"]
+        return self.start([str(self.programs.master), *listen, *options, "--", *words])
+
+    def slave(self, *options: str) -> Process:
+        return self.start([str(self.programs.slave), f"unix:{self.directory}/s", *options])
+
+    def end(self, process: Process, status: int = 0) -> tuple[str, str]:
+        """What it wrote, once it has ended as it should."""
+        out, err = process.communicate(timeout=TIME_S)
+        assert process.returncode == status, (process.returncode, out, err)
+        return out, err
+
+    def clear(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A trace that is whole."""
+
+    events: list[Event]
+
+    @classmethod
+    def read(cls, path: Path) -> Trace:
+        return cls(json.loads(path.read_text()))
+
+    def of(self, phase: str, category: str | None = None) -> list[Event]:
+        return [e for e in self.events if e["ph"] == phase and (category is None or e.get("cat") == category)]
+
+    def metadata(self, name: str) -> list[Event]:
+        return [e for e in self.events if e["ph"] == "M" and e["name"] == name]
+
+
+def start_of(event: Event) -> float:
+    return float(event["ts"])
+
+
+def end_of(event: Event) -> float:
+    return float(event["ts"]) + float(event["dur"])
