@@ -525,6 +525,8 @@ static void crashed(ms_server *server, ms_peer *peer, const ms_frame *frame)
     }
     if (job != NULL)
         ms_loss_note(job, peer->name, frame->payload + 4, frame->header.length - 4);
+    if (job != NULL && server->watch != NULL)
+        ms_watch_crashed(server, peer, job, jid);
     if (ms_scheduler_crashed(server->scheduler, peer->slave, jid, server->now) == MS_ANSWER_WRONG)
         ms_peer_doom(server, peer, "cut off: a job crashed that it does not have");
     ms_peers_act(server);

@@ -325,6 +325,19 @@ static void cut(ms_server *server, const ms_peer *peer, ms_job *job, const char 
     watched->sent_at = watched->lent_at = 0;
 }
 
+void ms_watch_crashed(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid)
+{
+    bool timed = peer->seen.timed_jid == jid;
+    if (timed)
+        ms_watch_answered(server, peer, job, job->ordinal, jid, "crashed", 0);
+    else
+        cut(server, peer, job, "its worker died");
+    if (timed && ms_watched_of(job) != NULL)
+        ms_watched_of(job)->queued_at = server->now;
+    server->watch->functions[job->ordinal].retried++;
+    server->watch->retried_count++;
+}
+
 void ms_watch_lost(ms_server *server, ms_peer *peer, const char *why)
 {
     uint32_t count = 0;

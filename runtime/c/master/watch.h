@@ -91,6 +91,8 @@ void ms_watch_spawned(ms_server *server, ms_job *parent, ms_job *job);
 void ms_watch_sent(ms_server *server, ms_job *job);
 /* An attempt was answered, or went on as another job; `job` null: it had been given up. `how` is a constant word. */
 void ms_watch_answered(ms_server *server, struct ms_peer *peer, ms_job *job, uint32_t ordinal, uint32_t jid, const char *how, uint64_t result_size);
+/* Before the scheduler hears that a worker died which ran it. */
+void ms_watch_crashed(ms_server *server, struct ms_peer *peer, ms_job *job, uint32_t jid);
 /* It has ended for good, and its end is published. */
 void ms_watch_ended(ms_server *server, ms_job *job, uint32_t slave_number);
 void ms_watch_lent(ms_server *server, ms_job *job, bool lent);
