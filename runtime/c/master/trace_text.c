@@ -4,7 +4,6 @@
 #include "master/json.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -354,7 +353,7 @@ void ms_trace_text_begin(ms_trace_text *text, ms_bytes *out, uint64_t zero_ns)
     put_metadata(out, "ms_run", MASTER, 0);
     ms_json_raw(out, "\"trace\":1,\"program\":");
     ms_json_string(out, ms_program.name, strlen(ms_program.name));
-    put(out, ",\"started\":", (uint64_t)time(NULL));
+    put(out, ",\"started\":", (uint64_t)ms_time());
     put(out, ",\"process\":", (uint64_t)getpid());
     ms_json_raw(out, "}}");
 }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define COUNT_PERIOD_NS 20000000u /* the counters are written as often as that, when they have changed */
 #define SHORT_WAIT_NS 10000u      /* shorter waits for no certain job are left out */
@@ -28,7 +27,7 @@ ms_watch *ms_watch_create(const char *trace_path, char *message, size_t message_
         return NULL;
     }
     watch->functions = functions;
-    watch->started_at = (uint64_t)time(NULL);
+    watch->started_at = (uint64_t)ms_time();
     return watch;
 }
 
