@@ -7,23 +7,21 @@ Each part prints a table with the median of its rounds and how far the rounds sp
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import platform
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+from common import HERE, ROOT, Bench, alternate, output_of, slaves_of, spread, timed, with_slaves
+from rivals import bench_rivals
+
 CODE_SIZES = {
     "nbody": 5_000_000, "spectral_norm": 3000, "fannkuch": 10, "mandelbrot": 3000, "matmul": 1000, "matmul_flat": 1000,
     "sieve": 50_000_000, "queens": 13, "quicksort": 4_000_000, "levenshtein": 20_000, "life": 1500,
@@ -40,64 +38,6 @@ SHORT_SIZES = {
     "sieve": 2_000_000, "queens": 8, "quicksort": 100_000, "levenshtein": 1000, "life": 100, "sha256": 1_000_000,
     "kmeans": 10_000, "tokenizer": 100, "words": 50_000, "trees_index": 20_000, "trees_child": 12, "bytecode": 500_000,
 }  # fmt: skip
-
-
-class Bench:
-    """Where things are built, how often they are measured, what has been found."""
-
-    def __init__(self, work: Path, short: bool) -> None:
-        self.work = work
-        self.short = short
-        self.rounds = 3 if short else 7
-        self.results: dict[str, object] = {}
-
-    def msc(self, source: Path, *options: str) -> Path:
-        """Compiles `source`; the path without -master or -slave."""
-        out = self.work / (source.stem + "".join(options).replace("-", "_"))
-        subprocess.run([sys.executable, "-m", "ms", source, "-o", out, *options], cwd=ROOT, check=True)
-        return out
-
-    def cxx(self, source: Path, *options: str) -> Path:
-        """Compiles C++ with g++ -O3."""
-        out = self.work / (source.stem + "-c++" + "".join(options))
-        subprocess.run(["g++", "-O3", *options, "-o", out, source], check=True)
-        return out
-
-    def cc(self, source: Path) -> Path | None:
-        """Compiles C with gcc -O3; None where there is no gcc."""
-        if shutil.which("gcc") is None:
-            return None
-        out = self.work / (source.stem + "-c")
-        subprocess.run(["gcc", "-O3", "-o", out, source, "-lm"], check=True)
-        return out
-
-
-def spread(values: list[float]) -> str:
-    """How far the rounds lie from their median, in per cent."""
-    middle = statistics.median(values)
-    return f"±{100 * max(abs(v - middle) for v in values) / middle:.0f} %"
-
-
-def timed(command: list[str | Path]) -> float:
-    """The processor's seconds, which other work on the machine disturbs least."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-
-
-def alternate(rounds: int, *measures: Callable[[], float]) -> list[list[float]]:
-    """Each measure once, then each again: what disturbs the machine disturbs all alike."""
-    values: list[list[float]] = [[] for _ in measures]
-    for _ in range(rounds):
-        for measure, found in zip(measures, values, strict=True):
-            found.append(measure())
-    return values
-
-
-def output_of(command: list[str | Path]) -> list[float]:
-    words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return [float(word) for word in words]
 
 
 def bench_code(bench: Bench) -> None:
@@ -249,28 +189,6 @@ def bench_compile(bench: Bench) -> None:
     bench.results["compile"] = found
 
 
-@contextlib.contextmanager
-def slaves_of(program: Path, address: str, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    running = [subprocess.Popen([f"{program}-slave", address, "-j", "1"]) for _ in range(count)]
-    try:
-        yield running
-        for slave in running:
-            slave.wait(timeout=30)
-    finally:
-        for slave in running:
-            if slave.poll() is None:
-                slave.kill()
-                slave.wait()
-
-
-def with_slaves(bench: Bench, program: Path, count: int, *words: str) -> str:
-    """What the master prints when `count` slaves of one slot each work for it."""
-    address = f"unix:{bench.work}/{program.name}.sock"
-    with slaves_of(program, address, count):
-        master = [f"{program}-master", "--listen", address, "--min-slaves", str(count), "--", *words]
-        return subprocess.run(master, check=True, capture_output=True, text=True).stdout
-
-
 def futures_rate(count: int) -> float:
     from concurrent.futures import ProcessPoolExecutor
 
@@ -288,16 +206,15 @@ def bench_jobs(bench: Bench) -> None:
     trips = 2_000 if bench.short else 20_000
     noop = bench.msc(HERE / "jobs" / "noop.ms")
     trip = bench.msc(HERE / "jobs" / "round_trip.ms")
-    raw = bench.cc(HERE / "jobs" / "raw_socket.c")
+    raw = bench.cc(HERE / "rivals" / "raw.c")
     measures = {
         "M/s": lambda: count / float(with_slaves(bench, noop, 2, str(count))),
         "concurrent.futures": lambda: futures_rate(2_000 if bench.short else 20_000),
     }
     trip_measures = {"M/s": lambda: 1e6 * float(with_slaves(bench, trip, 1, str(trips))) / trips}
     if raw is not None:
-        measures["raw sockets, window 64"] = lambda: count / output_of([raw, str(count), "64"])[0]
-        # One message for each worker at a time: what the two ends of one round trip cost.
-        trip_measures["raw sockets"] = lambda: 2e6 * output_of([raw, str(trips), "1"])[0] / trips
+        measures["raw sockets, window 64"] = lambda: count / output_of([raw, "noop", str(count), "64"])[0]
+        trip_measures["raw sockets"] = lambda: 1e6 * output_of([raw, "trip", str(trips), "sleep"])[0] / trips
     rates = dict(zip(measures, alternate(bench.rounds, *measures.values()), strict=True))
     times = dict(zip(trip_measures, alternate(bench.rounds, *trip_measures.values()), strict=True))
     print("\njobs: no-op jobs a second, two workers; microseconds of one round trip\n")
@@ -385,6 +302,7 @@ PARTS = {
     "maps": bench_maps,
     "compile": bench_compile,
     "jobs": bench_jobs,
+    "rivals": bench_rivals,
     "start": bench_start,
     "memory": bench_memory,
 }

@@ -1,0 +1,217 @@
+/* What the sockets of this machine carry: a master and its workers over unix sockets that speak the frames of M/s and nothing else.
+ *
+ *     raw noop COUNT WINDOW   two workers send each frame back; so many are on their way to each at once
+ *     raw trip COUNT POLICY   one worker, one frame after the other; POLICY: `sleep` in read, or both ends `spin`
+ *     raw in COUNT            two workers add up the eight million bytes of each frame
+ *     raw out COUNT           two workers fill eight million bytes and send them
+ *
+ * Prints the seconds. Results are checked. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HEADER = 12, FRAME = 16, WORKERS = 2, BUFFER = 1 << 16, LONGS = 1000000 };
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void stop(const char *what) {
+    fprintf(stderr, "raw: %s\n", what);
+    exit(1);
+}
+
+static void write_all(int fd, const void *bytes, size_t size) {
+    while (size > 0) {
+        ssize_t n = write(fd, bytes, size);
+        if (n < 0 && errno == EAGAIN) continue;
+        if (n <= 0) stop("cannot write");
+        bytes = (const char *)bytes + n;
+        size -= (size_t)n;
+    }
+}
+
+/* False at the end of the stream. */
+static int read_all(int fd, void *bytes, size_t size) {
+    while (size > 0) {
+        ssize_t n = read(fd, bytes, size);
+        if (n < 0 && errno == EAGAIN) continue;
+        if (n <= 0) return 0;
+        bytes = (char *)bytes + n;
+        size -= (size_t)n;
+    }
+    return 1;
+}
+
+/* Sends every whole frame back, many in one write when many have come. */
+static void echo(int fd) {
+    static uint8_t buffer[BUFFER];
+    size_t held = 0;
+    for (;;) {
+        ssize_t n = read(fd, buffer + held, sizeof buffer - held);
+        if (n < 0 && errno == EAGAIN) continue;
+        if (n <= 0) return;
+        held += (size_t)n;
+        size_t whole = held / FRAME * FRAME;
+        write_all(fd, buffer, whole);
+        memmove(buffer, buffer + whole, held - whole);
+        held -= whole;
+    }
+}
+
+static void add_up(int fd) {
+    uint32_t header[3];
+    int64_t *values = malloc(LONGS * sizeof *values);
+    while (read_all(fd, header, HEADER) && read_all(fd, values, LONGS * sizeof *values)) {
+        int64_t sum = 0;
+        for (int i = 0; i < LONGS; i++) sum += values[i];
+        header[2] = sizeof sum;
+        write_all(fd, header, HEADER);
+        write_all(fd, &sum, sizeof sum);
+    }
+    free(values);
+}
+
+static void fill(int fd) {
+    uint32_t header[3];
+    int64_t x, *values = malloc(LONGS * sizeof *values);
+    while (read_all(fd, header, HEADER) && read_all(fd, &x, sizeof x)) {
+        for (int i = 0; i < LONGS; i++) values[i] = x;
+        header[2] = LONGS * sizeof x;
+        write_all(fd, header, HEADER);
+        write_all(fd, values, LONGS * sizeof *values);
+    }
+    free(values);
+}
+
+/* Starts workers; the sockets to them. */
+static void start(int *sockets, int count, void (*work)(int), int flags) {
+    for (int i = 0; i < count; i++) {
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) stop("no socket");
+        if (fork() == 0) {
+            for (int k = 0; k < i; k++) close(sockets[k]);
+            close(pair[0]);
+            fcntl(pair[1], F_SETFL, flags);
+            work(pair[1]);
+            exit(0);
+        }
+        close(pair[1]);
+        fcntl(pair[0], F_SETFL, flags);
+        sockets[i] = pair[0];
+    }
+}
+
+static double noop(long count, long window) {
+    static uint8_t out[BUFFER], in[BUFFER];
+    int sockets[WORKERS], poll = epoll_create1(0);
+    long sent = 0, answered = 0, under_way[WORKERS] = {0}, held[WORKERS] = {0};
+    int64_t sum = 0;
+    start(sockets, WORKERS, echo, 0);
+    for (int i = 0; i < WORKERS; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
+        if (epoll_ctl(poll, EPOLL_CTL_ADD, sockets[i], &event) != 0) stop("no epoll");
+    }
+    double began = now();
+    while (answered < count) {
+        for (int i = 0; i < WORKERS; i++) {
+            long n = window - under_way[i];
+            if (n > count - sent) n = count - sent;
+            if (n > BUFFER / FRAME) n = BUFFER / FRAME;
+            if (n <= 0) continue;
+            for (long k = 0; k < n; k++) {
+                uint32_t frame[4] = {1, (uint32_t)(sent + k), 4, (uint32_t)(sent + k)};
+                memcpy(out + k * FRAME, frame, FRAME);
+            }
+            write_all(sockets[i], out, (size_t)n * FRAME);
+            sent += n;
+            under_way[i] += n;
+        }
+        struct epoll_event events[WORKERS];
+        int ready = epoll_wait(poll, events, WORKERS, -1);
+        for (int e = 0; e < ready; e++) {
+            uint32_t i = events[e].data.u32;
+            static uint8_t kept[WORKERS][FRAME];
+            memcpy(in, kept[i], (size_t)held[i]);
+            ssize_t n = read(sockets[i], in + held[i], sizeof in - (size_t)held[i]);
+            if (n <= 0) stop("a worker is gone");
+            long bytes = held[i] + n, frames = bytes / FRAME;
+            for (long k = 0; k < frames; k++) {
+                uint32_t value;
+                memcpy(&value, in + k * FRAME + HEADER, sizeof value);
+                sum += value;
+            }
+            held[i] = bytes % FRAME;
+            memcpy(kept[i], in + frames * FRAME, (size_t)held[i]);
+            under_way[i] -= frames;
+            answered += frames;
+        }
+    }
+    double seconds = now() - began;
+    if (sum != (int64_t)count * (count - 1) / 2) stop("wrong sum");
+    for (int i = 0; i < WORKERS; i++) close(sockets[i]);
+    return seconds;
+}
+
+static double trip(long count, int spins) {
+    int socket;
+    start(&socket, 1, echo, spins ? O_NONBLOCK : 0);
+    double began = now();
+    for (long i = 0; i < count; i++) {
+        uint32_t frame[4] = {1, (uint32_t)i, 4, (uint32_t)i}, back[4];
+        write_all(socket, frame, FRAME);
+        if (!read_all(socket, back, FRAME) || back[3] != (uint32_t)i) stop("wrong answer");
+    }
+    double seconds = now() - began;
+    close(socket);
+    return seconds;
+}
+
+/* One frame on its way to each worker: the next one follows the answer. */
+static double payload(long count, int in) {
+    int sockets[WORKERS];
+    int64_t *values = malloc(LONGS * sizeof *values), *back = malloc(LONGS * sizeof *back);
+    start(sockets, WORKERS, in ? add_up : fill, 0);
+    for (int i = 0; i < LONGS; i++) values[i] = 1;
+    double began = now();
+    for (long i = 0; i < count + WORKERS; i++) {
+        int socket = sockets[i % WORKERS];
+        uint32_t header[3];
+        if (i >= WORKERS) {
+            int64_t job = i - WORKERS;
+            if (!read_all(socket, header, HEADER) || !read_all(socket, back, header[2])) stop("a worker is gone");
+            if (back[0] != (in ? job + LONGS - 1 : job) || (!in && back[LONGS - 1] != job)) stop("wrong answer");
+        }
+        if (i >= count) continue;
+        header[0] = 1, header[1] = (uint32_t)i, header[2] = in ? LONGS * sizeof *values : sizeof *values;
+        values[0] = i;
+        write_all(socket, header, HEADER);
+        write_all(socket, values, header[2]);
+    }
+    double seconds = now() - began;
+    for (int i = 0; i < WORKERS; i++) close(sockets[i]);
+    return seconds;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3) stop("usage: raw noop|trip|in|out COUNT [WINDOW|POLICY]");
+    long count = atol(argv[2]);
+    double seconds;
+    if (strcmp(argv[1], "noop") == 0) seconds = noop(count, argc > 3 ? atol(argv[3]) : 64);
+    else if (strcmp(argv[1], "trip") == 0) seconds = trip(count, argc > 3 && strcmp(argv[3], "spin") == 0);
+    else seconds = payload(count, strcmp(argv[1], "in") == 0);
+    printf("%.9f\n", seconds);
+    while (wait(NULL) > 0) continue;
+    return 0;
+}
