@@ -24,6 +24,7 @@ _HELP = """usage: msc PROG.ms [-o PROG] [options]           make PROG-master and
        msc check PROG.ms [options]                only look for errors
        msc run PROG.ms [-n N] [options] [-- WORDS]   make both and run them here
        msc explain [CODE]                         tell more about an error, or list them all
+       msc key [FILE]                             make a key, which both programs need over TCP
        msc --version | --help
 
   -o PROG            what to call the programs (default: the name of the source, in this directory)
@@ -66,13 +67,20 @@ _EXPLAIN_HELP = """usage: msc explain [CODE]
 Prints a page on an error, a warning or a note, with a wrong and a right program; without CODE, one line for each.
 """
 
+_KEY_HELP = """usage: msc key [FILE]
+
+Makes a key for connections over TCP, in a new file that only you may read; without FILE, prints it. Give the file to
+the master and to its slaves: PROG-master --listen HOST:PORT --key-file FILE, PROG-slave HOST:PORT --key-file FILE
+"""
+
 # Options of prog-master that `msc run` hands on: whether a value follows them.
 _MASTER_OPTIONS = {
     "--progress": False, "--quiet": False, "--trace": True, "--status": True, "--lost-max": True,
     "--min-slaves": True, "--heartbeat": True, "--payload-max": True,
 }  # fmt: skip
 
-_COMMANDS = ("check", "run", "explain")
+_COMMANDS = ("check", "run", "explain", "key")
+_HELPS = {"build": _HELP, "check": _CHECK_HELP, "run": _RUN_HELP, "explain": _EXPLAIN_HELP, "key": _KEY_HELP}
 _EMITS = ("typed", "llvm", "asm", "obj")
 _ROLES = ("master", "slave")
 
@@ -134,10 +142,12 @@ def _run(given: list[str]) -> int:
     words = given[1:] if command != "build" else given
     options = words[: words.index("--")] if "--" in words else words
     if "--help" in options or "-h" in options:
-        print({"build": _HELP, "check": _CHECK_HELP, "run": _RUN_HELP, "explain": _EXPLAIN_HELP}[command], end="")
+        print(_HELPS[command], end="")
         return 0
     if command == "explain":
         return _explain(words)
+    if command == "key":
+        return _key(words)
     if command == "build" and "--version" in options:
         print(f"msc {__version__}")
         return 0
@@ -162,6 +172,25 @@ def _explain(words: Sequence[str]) -> int:
         cure = f"did you mean {near}?" if near else "msc explain lists them all"
         return _complain(f"there is no code {words[0]}; {cure}")
     print(explanations.page_text(found), end="")
+    return 0
+
+
+def _key(words: Sequence[str]) -> int:
+    from ms import key
+    from ms.toolchain import ToolchainError
+
+    for word in words:
+        if word.startswith("-"):
+            raise UsageError(f"there is no option {word} of msc key")
+    if len(words) > 1:
+        raise UsageError(f"one file, not {len(words)}")
+    try:
+        if words:
+            key.write_key(words[0])
+        else:
+            key.print_key()
+    except ToolchainError as error:
+        return _complain(str(error))
     return 0
 
 

@@ -1,7 +1,8 @@
 """The C compiler and what is made with it: the runtime archives and the linked programs.
 
 Finds a compiler ($CC, cc, gcc, clang, else zig from the package `ziglang`), builds `libmsmaster.a` and `libmsslave.a`
-on first need into the user's cache, links. What is linked, and when, is left to `driver.py`.
+on first need into the user's cache, with libsodium where there is one, and links. What is linked, and when, is left
+to `driver.py`.
 Invariants: a directory in the cache is complete or not there (built beside its place, then renamed), so that two
 compilers at once never trip over each other; an output file is old or new, never half of either. Whatever goes wrong
 here that is not a bug of ours is a `ToolchainError` with one clear sentence.
@@ -13,7 +14,7 @@ import atexit
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ms.diagnostics import InternalError
@@ -39,6 +40,11 @@ int main(int argc, char **argv) {
 """
 
 
+_SODIUM_PROBE = """#include <sodium.h>
+int main(void) { return sodium_init() < 0; }
+"""
+
+
 class ToolchainError(Exception):
     """The tool chain, or the machine, cannot do what is asked (exit status 2)."""
 
@@ -52,6 +58,15 @@ class UndefinedSymbols(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Sodium:
+    """A libsodium.a that a compiler links. `identity` changes when another one stands in its place."""
+
+    archive: str
+    flags: tuple[str, ...]  # how its header is found
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
 class Compiler:
     """A C compiler that works. `identity` changes when another compiler stands in its place."""
 
@@ -59,6 +74,7 @@ class Compiler:
     archiver: tuple[str, ...]
     identity: str
     static: bool  # whether it can link statically
+    sodium: Sodium | None = None  # what encryption comes from
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +205,7 @@ def find_compiler(target: str = "") -> Compiler:
         if command:
             compiler = _probe(command)
             if compiler is not None:
-                return compiler
+                return compiler if target else replace(compiler, sodium=_find_sodium(compiler))
     raise ToolchainError(missing)
 
 
@@ -277,8 +293,8 @@ def _try_linking(command: tuple[str, ...]) -> str:
     return ""
 
 
-def _run(command: Sequence[str]) -> tuple[int, str]:
-    """The exit status and everything that was printed."""
+def _run(command: Sequence[str], text: str = "", directory: Path | None = None) -> tuple[int, str]:
+    """The exit status and everything that was printed; the program reads `text`, in `directory`."""
     import subprocess
 
     environment = dict(os.environ)
@@ -286,12 +302,70 @@ def _run(command: Sequence[str]) -> tuple[int, str]:
         environment.setdefault(name, str(cache_directory() / "zig"))
     try:
         done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            check=False,
+            command, env=environment, input=text.encode(), cwd=directory,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
     except OSError as error:
         raise ToolchainError(f"cannot run {command[0]}: {error.strerror}") from error
     return done.returncode, done.stdout.decode("utf-8", "replace").strip()
+
+
+# Encryption
+
+
+def _find_sodium(compiler: Compiler) -> Sodium | None:
+    """The static libsodium of this machine, when this compiler links it. Only its first use with a compiler runs
+    anything."""
+    found = _ask_pkg_config()
+    if found is None:
+        return None
+    archive, flags = found
+    identity = _identity((archive, *flags))
+    note = cache_directory() / "compilers" / digest([CACHE_FORMAT, "sodium", compiler.identity, identity])
+    try:
+        links = (note / "links").read_text()
+    except OSError:
+        links = "yes" if _links_sodium(compiler, archive, flags) else "no"
+        with CacheEntry(note) as work:
+            (work / "links").write_text(links)
+    return Sodium(archive, flags, identity) if links == "yes" else None
+
+
+def _ask_pkg_config() -> tuple[str, tuple[str, ...]] | None:
+    """Where libsodium.a is and how its header is found. An answer is kept as long as the archive is there."""
+    program = _which(os.environ.get("PKG_CONFIG") or "pkg-config")
+    if program is None:
+        return None
+    names = ("PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR")
+    variables = [os.environ.get(name, "") for name in names]
+    note = cache_directory() / "compilers" / digest([CACHE_FORMAT, "pkg-config", _identity((program,)), *variables])
+    try:
+        kept = (note / "sodium").read_text().splitlines()
+        if os.path.isfile(kept[0]):
+            return kept[0], tuple(kept[1:])
+    except OSError:
+        pass
+    status, text = _run([program, "--variable=libdir", "libsodium"])
+    archive = os.path.join(text.strip(), "libsodium.a")
+    if status != 0 or not os.path.isabs(archive) or not os.path.isfile(archive):
+        return None
+    status, text = _run([program, "--cflags", "libsodium"])
+    flags = text.split()
+    with CacheEntry(note) as work:
+        (work / "sodium").write_text("\n".join([archive, *flags]))
+    return archive, tuple(flags)
+
+
+def _links_sodium(compiler: Compiler, archive: str, flags: Sequence[str]) -> bool:
+    """Not when it was built for another C library than the compiler's."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="ms-probe-") as directory:
+        source = Path(directory, "probe.c")
+        source.write_text(_SODIUM_PROBE)
+        how = ["-static"] if compiler.static else []
+        words = ["-O2", *flags, str(source), archive, "-pthread", "-o", os.path.join(directory, "probe")]
+        return _run([*compiler.command, *how, *words])[0] == 0
 
 
 # The runtime archives
@@ -324,7 +398,8 @@ def runtime_sources() -> list[tuple[str, bytes]]:
 
 def archives_key(compiler: Compiler, sources: Sequence[tuple[str, bytes]], sanitize: bool = False) -> str:
     named = [part for source in sources for part in source]
-    return digest([CACHE_FORMAT, compiler.identity, *_flags(sanitize), *named])
+    sodium = compiler.sodium.identity if compiler.sodium else ""
+    return digest([CACHE_FORMAT, compiler.identity, sodium, *_flags(compiler, sanitize), *named])
 
 
 def runtime_archives(compiler: Compiler, sources: Sequence[tuple[str, bytes]], sanitize: bool = False) -> Archives:
@@ -332,12 +407,14 @@ def runtime_archives(compiler: Compiler, sources: Sequence[tuple[str, bytes]], s
     final = cache_directory() / "runtime" / archives_key(compiler, sources, sanitize)
     if not final.is_dir():
         with CacheEntry(final) as work:
-            _build_archives(compiler, [name for name, _ in sources if name.endswith(".c")], _flags(sanitize), work)
+            names = [name for name, _ in sources if name.endswith(".c")]
+            _build_archives(compiler, names, _flags(compiler, sanitize), work)
     return Archives(final / "libmsmaster.a", final / "libmsslave.a")
 
 
-def _flags(sanitize: bool) -> tuple[str, ...]:
-    return (*_COMPILE_FLAGS, "-g", *_SANITIZE_FLAGS) if sanitize else _COMPILE_FLAGS
+def _flags(compiler: Compiler, sanitize: bool) -> tuple[str, ...]:
+    flags = (*_COMPILE_FLAGS, "-g", *_SANITIZE_FLAGS) if sanitize else _COMPILE_FLAGS
+    return (*flags, "-DMS_SODIUM", *compiler.sodium.flags) if compiler.sodium else flags
 
 
 def _build_archives(compiler: Compiler, names: Sequence[str], flags: Sequence[str], work: Path) -> None:
@@ -360,8 +437,22 @@ def _build_archives(compiler: Compiler, names: Sequence[str], flags: Sequence[st
         status, text = _run([*compiler.archiver, "rcs", str(work / archive), *members])
         if status != 0:
             raise InternalError(f"{archive} cannot be made:\n{text}")
+        if compiler.sodium:
+            _add_sodium(compiler.archiver, compiler.sodium, work, archive)
     for path in objects.values():
         path.unlink()
+
+
+def _add_sodium(archiver: Sequence[str], sodium: Sodium, work: Path, archive: str) -> None:
+    """Puts libsodium into a runtime's archive, from where the linker takes what is needed. The archiver's language has
+    no quotes, so it sees plain names only."""
+    shortcut = work / "libsodium.a"
+    shortcut.symlink_to(sodium.archive)
+    script = f"open {archive}\naddlib {shortcut.name}\nsave\nend\n"
+    status, text = _run([*archiver, "-M"], script, work)
+    shortcut.unlink()
+    if status != 0:
+        raise ToolchainError(f"{sodium.archive} cannot be put into the runtime with {archiver[0]}:\n{text}")
 
 
 # Linking

@@ -52,6 +52,7 @@ PYTHON_ROOMS: dict[str, tuple[int, str]] = {
     "codegen/": (5, "codegen"),
     "toolchain.py": (6, "toolchain"),
     "driver.py": (7, "driver"),
+    "key.py": (8, "run"),
     "run.py": (8, "run"),
     "cli.py": (8, "run"),
     "__main__.py": (8, "run"),

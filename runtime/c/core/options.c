@@ -100,7 +100,8 @@ ms_options_result ms_options_read(const ms_option_table *table, void *options, i
             return MS_OPTIONS_SHOWN;
         }
         if (strcmp(argv[i], "--version") == 0) {
-            printf("%s, M/s protocol %d, for %s\n", table->program, (int)table->protocol_version, table->program_target);
+            printf("%s, M/s protocol %d, for %s, %s\n", table->program, (int)table->protocol_version, table->program_target,
+                   table->program_note);
             return MS_OPTIONS_SHOWN;
         }
     }

@@ -36,6 +36,7 @@ typedef struct ms_option_table {
     bool (*operand)(void *options, const char *word, char *message);
     int32_t protocol_version;
     const char *program_target;
+    const char *program_note; /* the end of --version */
 } ms_option_table;
 
 typedef enum ms_options_result { MS_OPTIONS_FINE, MS_OPTIONS_SHOWN /* --help or --version */, MS_OPTIONS_WRONG } ms_options_result;

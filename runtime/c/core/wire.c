@@ -14,6 +14,11 @@ const char *ms_wire_text(ms_wire_result result)
     case MS_WIRE_BAD_PAYLOAD: return "a message has a payload that does not fit its kind";
     case MS_WIRE_BAD_MAGIC: return "it does not speak the protocol of M/s";
     case MS_WIRE_BAD_VERSION: return "it speaks another version of the protocol";
+    case MS_WIRE_NO_KEY: return "it has no key: start it with --key-file";
+    case MS_WIRE_KEYED: return "it has a key, and this master runs with --insecure";
+    case MS_WIRE_KEYLESS: return "it runs with --insecure and has no key: start it with --key-file";
+    case MS_WIRE_OTHER_KEY: return "it has another key: give both ends the same --key-file";
+    case MS_WIRE_FORGED: return "what came is not authentic: it was damaged or changed on the way";
     }
     return "something is wrong";
 }

@@ -23,7 +23,12 @@ typedef enum ms_wire_result {
     MS_WIRE_TOO_LONG,
     MS_WIRE_BAD_PAYLOAD,
     MS_WIRE_BAD_MAGIC,
-    MS_WIRE_BAD_VERSION
+    MS_WIRE_BAD_VERSION,
+    MS_WIRE_NO_KEY,    /* a slave that knows of no key came to a master that has one */
+    MS_WIRE_KEYED,     /* the other way round, as the master sees it */
+    MS_WIRE_KEYLESS,   /* and as the slave does */
+    MS_WIRE_OTHER_KEY,
+    MS_WIRE_FORGED
 } ms_wire_result;
 
 /* What is wrong, for a log line: "its message has no such ordinal". */

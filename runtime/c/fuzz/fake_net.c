@@ -177,9 +177,10 @@ bool fake_is_closed(int descriptor)
 
 /* ---- net/socket.h ---- */
 
-bool ms_socket_listen(ms_listener *listener, const ms_address *address, bool insecure, bool *wrong, char message[MS_MESSAGE_MAX])
+bool ms_socket_listen(ms_listener *listener, const ms_address *address, ms_protection protection, bool *wrong,
+                      char message[MS_MESSAGE_MAX])
 {
-    (void)insecure;
+    (void)protection;
     (void)message;
     *wrong = false;
     *listener = (ms_listener){.descriptor = LISTENER, .address = *address};
@@ -204,10 +205,10 @@ int ms_socket_accept(const ms_listener *listener, char name[MS_ADDRESS_TEXT_MAX]
     return -1;
 }
 
-int ms_socket_connect(const ms_address *address, bool insecure, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX])
+int ms_socket_connect(const ms_address *address, ms_protection protection, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX])
 {
     (void)address;
-    (void)insecure;
+    (void)protection;
     (void)timeout_ms;
     *wrong = false;
     int descriptor = fake_on_connect == NULL ? -1 : fake_on_connect();

@@ -117,6 +117,12 @@ static bool set_insecure(void *context, const char *value, bool from_environment
     return ms_option_flag(&((master_options *)context)->server.insecure, value, message);
 }
 
+static bool set_key_file(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_key_read(&((master_options *)context)->server.key, value, message);
+}
+
 static bool set_quiet(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
@@ -132,7 +138,8 @@ static const ms_option option_rows[] = {
     {"trace", 0, MS_OPTION_VALUE, "FILE", "write what happens to FILE, for Perfetto and msc report", set_trace},
     {"heartbeat", 0, MS_OPTION_VALUE, "S", "a slave silent for three times S seconds is lost (2)", set_heartbeat},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
-    {"insecure", 0, MS_OPTION_FLAG, NULL, "allow addresses that other machines reach, unencrypted", set_insecure},
+    {"key-file", 0, MS_OPTION_VALUE, "FILE", "the key that both ends need over TCP; msc key FILE makes one", set_key_file},
+    {"insecure", 0, MS_OPTION_FLAG, NULL, "TCP without a key, unencrypted, open to everybody; on both ends", set_insecure},
     {"quiet", 0, MS_OPTION_FLAG, NULL, "no log lines", set_quiet},
 };
 
@@ -149,6 +156,7 @@ static ms_options_result read_options(master_options *options, int argc, char **
         .option_count = sizeof option_rows / sizeof option_rows[0],
         .protocol_version = MS_PROTOCOL_VERSION,
         .program_target = ms_program.target,
+        .program_note = ms_crypto_is_built_in() ? "with encryption" : "without encryption",
     };
     *options = (master_options){.server = {.heartbeat = 2, .lost_max = 3, .payload_max = UINT32_MAX}};
     return ms_options_read(&table, options, argc, argv, rest);
@@ -300,6 +308,14 @@ static int complain(const char *message, int status)
     return status;
 }
 
+static bool uses_tcp(const master_options *options)
+{
+    for (int i = 0; i < options->server.address_count; i++)
+        if (options->server.addresses[i].kind == MS_ADDRESS_TCP)
+            return true;
+    return false;
+}
+
 static int run_with_slaves(const master_options *options, ms_job_pool *pool)
 {
     char message[MS_MESSAGE_MAX];
@@ -312,7 +328,7 @@ static int run_with_slaves(const master_options *options, ms_job_pool *pool)
         return complain(message, wrong ? STATUS_USAGE : STATUS_FAILED);
     catch_signals(on_signal);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    if (options->server.insecure && !options->server.quiet)
+    if (options->server.insecure && uses_tcp(options) && !options->server.quiet)
         complain("warning: --insecure: whoever reaches the address can read along and take jobs", 0);
     if (!ms_server_start(the_server)) {
         ms_server_destroy(the_server);
@@ -352,6 +368,8 @@ int main(int argc, char **argv)
     if (ms_program.abi_version != MS_ABI_VERSION)
         return complain("the program was compiled for another runtime: build it again with msc", STATUS_FAILED);
     char message[MS_MESSAGE_MAX];
+    if (options.server.insecure && options.server.key.known)
+        return complain(MS_KEY_OR_INSECURE, STATUS_USAGE);
     if (!options.local && options.server.address_count == 0) {
         if (!ms_address_default(&options.server.addresses[0], ms_program.name, message))
             return complain(message, STATUS_FAILED);

@@ -83,6 +83,7 @@ static void close_peer(ms_server *server, ms_peer *peer)
     close(peer->descriptor);
     ms_receiver_close(&peer->receiver);
     ms_sender_close(&peer->sender);
+    ms_secure_destroy(peer->secure);
     if (peer->slave != MS_NO_SLAVE && !server->closing) {
         uint32_t inflight = server->scheduler->slaves[peer->slave].inflight;
         if (server->watch != NULL)
@@ -416,14 +417,27 @@ static void greet(ms_server *server, ms_peer *peer, const ms_frame *frame)
     publish_counts(server);
 }
 
+/* Over TCP the handshake about the key comes first. False: no memory. */
+static bool protect(const ms_server *server, ms_peer *peer, const ms_door *door)
+{
+    if (door->listener.address.kind != MS_ADDRESS_TCP || !server->options.key.known)
+        return true;
+    peer->secure = ms_secure_create(MS_SECURE_MASTER, &server->options.key, NULL);
+    peer->receiver.secure = peer->sender.secure = peer->secure;
+    return peer->secure != NULL;
+}
+
 /* Gives the new connection to the poll set. The descriptor is closed when that can't be. */
-static void admit(ms_server *server, int descriptor, const char *name)
+static void admit(ms_server *server, const ms_door *door, int descriptor, const char *name)
 {
     ms_wire_rules rules = {MS_FROM_SLAVE, true, ms_program.job_count, server->options.payload_max};
     ms_peer *peer = calloc(1, sizeof *peer);
-    if (peer == NULL || !ms_receiver_open(&peer->receiver, &rules) || !ms_poll_add(server->poll, descriptor, peer)) {
-        if (peer != NULL)
+    if (peer == NULL || !ms_receiver_open(&peer->receiver, &rules) || !protect(server, peer, door) ||
+        !ms_poll_add(server->poll, descriptor, peer)) {
+        if (peer != NULL) {
             ms_receiver_close(&peer->receiver);
+            ms_secure_destroy(peer->secure);
+        }
         free(peer);
         close(descriptor);
         ms_server_log(server, "a connection was turned away: %s", strerror(errno));
@@ -458,7 +472,7 @@ void ms_peers_accept(ms_server *server, ms_door *door)
     for (;;) {
         int descriptor = ms_socket_accept(&door->listener, name);
         if (descriptor >= 0 && server->greeting_count < GREETING_MAX) {
-            admit(server, descriptor, name);
+            admit(server, door, descriptor, name);
         } else if (descriptor >= 0) {
             close(descriptor);
             log_turned_away(server, "too many connections have not said who they are");

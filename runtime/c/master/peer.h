@@ -44,6 +44,7 @@ typedef struct ms_peer {
     uint32_t slave; /* MS_NO_SLAVE until it has been welcomed */
     ms_receiver receiver;
     ms_sender sender;
+    ms_secure *secure; /* null: not encrypted */
     uint64_t deadline;
     uint64_t moved_at; /* when it last read something that we sent, or had read all */
     bool dirty;        /* in the list of those with something to send */

@@ -337,8 +337,9 @@ static bool open_doors(ms_server *server, bool *wrong, char message[MS_MESSAGE_M
 {
     for (int i = 0; i < server->options.address_count; i++) {
         ms_door *door = &server->doors[i];
+        ms_protection protection = ms_protection_of(&server->options.key, server->options.insecure);
         door->source = MS_SOURCE_DOOR;
-        if (!ms_socket_listen(&door->listener, &server->options.addresses[i], server->options.insecure, wrong, message))
+        if (!ms_socket_listen(&door->listener, &server->options.addresses[i], protection, wrong, message))
             return false;
         server->door_count++;
         if (!ms_poll_add(server->poll, door->listener.descriptor, door)) {

@@ -10,7 +10,7 @@
 #define MS_SERVER_H
 
 #include "master/jobs.h"
-#include "net/address.h"
+#include "net/key.h"
 
 enum { MS_LISTEN_MAX = 16 };
 
@@ -20,6 +20,7 @@ typedef struct ms_server_options {
     ms_address addresses[MS_LISTEN_MAX];
     int address_count;
     bool insecure;
+    ms_key key; /* for TCP */
     bool quiet;
     ms_progress_mode progress;
     double heartbeat; /* seconds */

@@ -23,7 +23,7 @@ void ms_receiver_close(ms_receiver *receiver)
     receiver->buffer = NULL;
 }
 
-static ms_conn_status read_into(int descriptor, void *bytes, size_t size, size_t *done)
+static ms_conn_status read_plain(int descriptor, void *bytes, size_t size, size_t *done)
 {
     ssize_t got = ms_socket_read(descriptor, bytes, size);
     *done = got > 0 ? (size_t)got : 0;
@@ -32,6 +32,53 @@ static ms_conn_status read_into(int descriptor, void *bytes, size_t size, size_t
     if (got == 0)
         return MS_CONN_CLOSED;
     return errno == EAGAIN || errno == EWOULDBLOCK ? MS_CONN_DRY : MS_CONN_BROKEN;
+}
+
+/* What a handshake says; it is less than any socket takes at once. */
+static bool write_small(int descriptor, const uint8_t *bytes, size_t size)
+{
+    struct iovec part = {(void *)(uintptr_t)bytes, size};
+    return size == 0 || ms_socket_write(descriptor, &part, 1) == (ssize_t)size;
+}
+
+static ms_conn_status read_secure(ms_receiver *receiver, int descriptor, void *bytes, size_t size, size_t *done)
+{
+    ms_secure *secure = receiver->secure;
+    ms_conn_status status = MS_CONN_MORE;
+    if (!ms_secure_has_more(secure)) {
+        size_t room, got, answer_size;
+        uint8_t *place = ms_secure_room(secure, &room);
+        status = read_plain(descriptor, place, room, &got);
+        if (got > 0)
+            ms_secure_arrived(secure, got);
+        const uint8_t *answer = ms_secure_output(secure, &answer_size);
+        if (!write_small(descriptor, answer, answer_size) && ms_secure_wrong(secure) == MS_WIRE_FINE)
+            return MS_CONN_BROKEN;
+    }
+    *done = ms_secure_open(secure, bytes, size);
+    receiver->wrong = ms_secure_wrong(secure);
+    return status == MS_CONN_DRY && ms_secure_has_more(secure) ? MS_CONN_MORE : status;
+}
+
+static ms_conn_status read_into(ms_receiver *receiver, int descriptor, void *bytes, size_t size, size_t *done)
+{
+    *done = 0;
+    if (receiver->secure != NULL)
+        return read_secure(receiver, descriptor, bytes, size, done);
+    return read_plain(descriptor, bytes, size, done);
+}
+
+/* A slave greets with a key, and there is none here: it is told, in its own language. */
+static void refuse_keyed(ms_receiver *receiver, int descriptor)
+{
+    uint8_t alert[MS_PREAMBLE_SIZE];
+    uint32_t have = receiver->end - receiver->start;
+    if (!receiver->rules.greeting || receiver->rules.side != MS_FROM_SLAVE || receiver->secure != NULL || have < MS_PREAMBLE_SIZE ||
+        !ms_secure_is_preamble(receiver->buffer + receiver->start))
+        return;
+    ms_secure_keyless_alert(alert);
+    write_small(descriptor, alert, sizeof alert);
+    receiver->wrong = MS_WIRE_KEYED;
 }
 
 static ms_conn_status read_large(ms_receiver *receiver, int descriptor)
@@ -47,7 +94,7 @@ static ms_conn_status read_large(ms_receiver *receiver, int descriptor)
         return MS_CONN_BROKEN;
     }
     size_t room = large->capacity - large->size;
-    ms_conn_status status = read_into(descriptor, large->data + large->size, room < missing ? room : missing, &done);
+    ms_conn_status status = read_into(receiver, descriptor, large->data + large->size, room < missing ? room : missing, &done);
     large->size += done;
     return status;
 }
@@ -62,8 +109,9 @@ ms_conn_status ms_receiver_read(ms_receiver *receiver, int descriptor)
         receiver->start = 0;
     }
     size_t done;
-    ms_conn_status status = read_into(descriptor, receiver->buffer + receiver->end, MS_RECEIVE_SIZE - receiver->end, &done);
+    ms_conn_status status = read_into(receiver, descriptor, receiver->buffer + receiver->end, MS_RECEIVE_SIZE - receiver->end, &done);
     receiver->end += (uint32_t)done;
+    refuse_keyed(receiver, descriptor);
     return status;
 }
 
@@ -254,8 +302,30 @@ static void advance(ms_sender *sender, size_t done)
     }
 }
 
+static ms_conn_status flush_secure(ms_sender *sender, int descriptor)
+{
+    ms_secure *secure = sender->secure;
+    struct iovec parts[PART_MAX], sealed;
+    if (!ms_secure_is_open(secure)) {
+        const uint8_t *greeting = ms_secure_output(secure, &sealed.iov_len);
+        return write_small(descriptor, greeting, sealed.iov_len) ? MS_CONN_DRY : MS_CONN_BROKEN;
+    }
+    while (sender->pending_size > 0) {
+        sealed.iov_base = (void *)(uintptr_t)ms_secure_sealed(secure, &sealed.iov_len);
+        if (sealed.iov_len == 0)
+            sealed.iov_base = (void *)(uintptr_t)ms_secure_seal(secure, parts, gather(sender, parts), &sealed.iov_len);
+        ssize_t done = ms_socket_write(descriptor, &sealed, 1);
+        if (done < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? MS_CONN_DRY : MS_CONN_BROKEN;
+        advance(sender, ms_secure_sent(secure, (size_t)done));
+    }
+    return MS_CONN_DONE;
+}
+
 ms_conn_status ms_sender_flush(ms_sender *sender, int descriptor)
 {
+    if (sender->secure != NULL)
+        return flush_secure(sender, descriptor);
     while (sender->pending_size > 0) {
         struct iovec parts[PART_MAX];
         ssize_t done = ms_socket_write(descriptor, parts, gather(sender, parts));

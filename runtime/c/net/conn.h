@@ -1,7 +1,8 @@
 /* One connection's partial reads and writes: bytes of a socket to whole, checked frames, and frames to few system calls.
  *
  * A receiver and a sender share nothing but the descriptor, so each may be used by another thread (one at a time). What frames
- * mean is left to others. A socket is read in one function of this file and written in one: where `secure` will stand.
+ * mean is left to others. With keys (`secure`, null without) what is read and written is encrypted; a receiver and a sender of one
+ * connection share them, and the handshake goes on by itself while both are used.
  *
  * What always holds: memory grows with the bytes that have arrived, not with those that a header promises; a frame that is handed
  * out has passed ms_header_check; frames leave in the order in which they were put. */
@@ -10,6 +11,7 @@
 
 #include "core/bytes.h"
 #include "core/wire.h"
+#include "net/secure.h"
 
 typedef enum ms_conn_status {
     MS_CONN_MORE,   /* bytes came and there may be more */
@@ -28,6 +30,7 @@ typedef struct ms_frame {
 
 typedef struct ms_receiver {
     ms_wire_rules rules;
+    ms_secure *secure;    /* belongs to whoever opened the connection */
     ms_wire_result wrong; /* what is wrong with the bytes that came; then there are no more frames */
     uint8_t *buffer;      /* MS_RECEIVE_SIZE bytes, those from start to end not yet handed out */
     uint32_t start, end;
@@ -56,6 +59,7 @@ typedef struct ms_segment {
 } ms_segment;
 
 typedef struct ms_sender {
+    ms_secure *secure;
     ms_segment *segments; /* those from `first` to `count` go before `tail` */
     uint32_t first, count, capacity;
     size_t sent; /* of the first segment, or of the tail when there are no segments */
@@ -70,7 +74,7 @@ bool ms_sender_put(ms_sender *sender, ms_header header, const void *payload, siz
 bool ms_sender_lend(ms_sender *sender, ms_header header, ms_segment payload);
 /* Adds bytes that are frames already and takes their memory. False: the caller keeps it. */
 bool ms_sender_give(ms_sender *sender, ms_bytes *frames);
-/* Writes as much as the system takes: MS_CONN_DONE, MS_CONN_DRY or MS_CONN_BROKEN. */
+/* Writes as much as the system takes: MS_CONN_DONE, MS_CONN_DRY or MS_CONN_BROKEN. Before a handshake is over, nothing: MS_CONN_DRY. */
 ms_conn_status ms_sender_flush(ms_sender *sender, int descriptor);
 
 static inline size_t ms_sender_size(const ms_sender *sender)

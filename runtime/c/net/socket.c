@@ -1,5 +1,6 @@
 /* The only file with socket calls. */
 #include "net/socket.h"
+#include "net/crypto.h"
 #include "net/resolve.h"
 
 #include <errno.h>
@@ -102,31 +103,31 @@ static bool listen_unix(ms_listener *listener, char message[MS_MESSAGE_MAX])
     return bound;
 }
 
-static bool is_loopback(const struct sockaddr *name)
+/* Whether TCP may be used so, also on this machine, where other users can reach it. */
+static bool may_use_tcp(const ms_address *address, ms_protection protection, const char *verb, char message[MS_MESSAGE_MAX])
 {
-    if (name->sa_family == AF_INET)
-        return (ntohl(((const struct sockaddr_in *)(const void *)name)->sin_addr.s_addr) >> 24) == 127;
-    if (name->sa_family != AF_INET6)
-        return false;
-    const struct in6_addr *host = &((const struct sockaddr_in6 *)(const void *)name)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(host) || (IN6_IS_ADDR_V4MAPPED(host) && host->s6_addr[12] == 127);
+    if (protection == MS_INSECURE || (protection == MS_KEYED && ms_crypto_is_built_in()))
+        return true;
+    if (ms_crypto_is_built_in())
+        return fail(message, address, verb,
+                    "over TCP both ends need a key: make one with msc key FILE and give it to both with --key-file FILE (--insecure, on both "
+                    "ends, goes without)");
+    return fail(message, address, verb,
+                "this program was built without encryption: install libsodium-dev, build it again with msc, and give both ends a key with "
+                "--key-file FILE (--insecure, on both ends, goes without)");
 }
 
 /* The endpoints behind HOST:PORT; 0 with the message filled in. */
-static int resolve(const ms_address *address, bool insecure, const char *verb, ms_endpoint endpoints[MS_ENDPOINTS_MAX], bool *wrong,
-                   char message[MS_MESSAGE_MAX])
+static int resolve(const ms_address *address, ms_protection protection, const char *verb, ms_endpoint endpoints[MS_ENDPOINTS_MAX],
+                   bool *wrong, char message[MS_MESSAGE_MAX])
 {
     const char *why = "";
+    *wrong = !may_use_tcp(address, protection, verb, message);
+    if (*wrong)
+        return 0;
     int count = ms_resolve(address->host, address->port, endpoints, &why);
     if (count == 0)
         fail(message, address, verb, why);
-    for (int i = 0; i < count && !insecure; i++) {
-        if (is_loopback((const struct sockaddr *)&endpoints[i].name))
-            continue;
-        fail(message, address, verb, "other machines reach it and nothing is encrypted: --insecure, on both ends, allows that");
-        *wrong = true;
-        return 0;
-    }
     return count;
 }
 
@@ -146,10 +147,10 @@ static uint16_t port_of(int descriptor)
     return ntohs(((struct sockaddr_in *)(void *)&name)->sin_port);
 }
 
-static bool listen_tcp(ms_listener *listener, bool insecure, bool *wrong, char message[MS_MESSAGE_MAX])
+static bool listen_tcp(ms_listener *listener, ms_protection protection, bool *wrong, char message[MS_MESSAGE_MAX])
 {
     ms_endpoint endpoints[MS_ENDPOINTS_MAX];
-    if (resolve(&listener->address, insecure, "listen on", endpoints, wrong, message) == 0)
+    if (resolve(&listener->address, protection, "listen on", endpoints, wrong, message) == 0)
         return false;
     const struct sockaddr *name = (const struct sockaddr *)&endpoints[0].name;
     listener->descriptor = socket(name->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -168,11 +169,12 @@ static bool listen_tcp(ms_listener *listener, bool insecure, bool *wrong, char m
     return fine;
 }
 
-bool ms_socket_listen(ms_listener *listener, const ms_address *address, bool insecure, bool *wrong, char message[MS_MESSAGE_MAX])
+bool ms_socket_listen(ms_listener *listener, const ms_address *address, ms_protection protection, bool *wrong,
+                      char message[MS_MESSAGE_MAX])
 {
     *wrong = false;
     *listener = (ms_listener){.descriptor = -1, .address = *address};
-    return address->kind == MS_ADDRESS_UNIX ? listen_unix(listener, message) : listen_tcp(listener, insecure, wrong, message);
+    return address->kind == MS_ADDRESS_UNIX ? listen_unix(listener, message) : listen_tcp(listener, protection, wrong, message);
 }
 
 void ms_socket_unlisten(ms_listener *listener)
@@ -274,7 +276,7 @@ static int connect_unix(const ms_address *address, int timeout_ms, bool *wrong, 
     return descriptor;
 }
 
-int ms_socket_connect(const ms_address *address, bool insecure, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX])
+int ms_socket_connect(const ms_address *address, ms_protection protection, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX])
 {
     int descriptor = -1;
     *wrong = false;
@@ -282,7 +284,7 @@ int ms_socket_connect(const ms_address *address, bool insecure, int timeout_ms, 
         descriptor = connect_unix(address, timeout_ms, wrong, message);
     } else {
         ms_endpoint endpoints[MS_ENDPOINTS_MAX];
-        int count = resolve(address, insecure, "connect to", endpoints, wrong, message);
+        int count = resolve(address, protection, "connect to", endpoints, wrong, message);
         for (int i = 0; i < count && descriptor < 0; i++) {
             const struct sockaddr *name = (const struct sockaddr *)&endpoints[i].name;
             descriptor = connect_one(name->sa_family, name, endpoints[i].size, timeout_ms);

@@ -17,16 +17,20 @@ typedef struct ms_listener {
     ino_t inode;
 } ms_listener;
 
-/* `insecure`: also on addresses that other machines reach. A socket file whose owner is dead is taken over; one whose owner lives
- * is refused. False: `message` says why; `*wrong` when the address may not be used as it was asked for. */
-bool ms_socket_listen(ms_listener *listener, const ms_address *address, bool insecure, bool *wrong, char message[MS_MESSAGE_MAX]);
+/* How TCP may be used: with a key, or without any because the user insists. Over unix sockets the file's permissions decide. */
+typedef enum ms_protection { MS_UNPROTECTED, MS_KEYED, MS_INSECURE } ms_protection;
+
+/* A socket file whose owner is dead is taken over; one whose owner lives is refused. False: `message` says why; `*wrong` when the
+ * address may not be used as it was asked for. */
+bool ms_socket_listen(ms_listener *listener, const ms_address *address, ms_protection protection, bool *wrong,
+                      char message[MS_MESSAGE_MAX]);
 /* Closes it and removes its file. Safe in a signal handler. */
 void ms_socket_unlisten(ms_listener *listener);
 /* The next connection, or -1 with errno set. `name` becomes the address of the other end ("" for a unix socket). On a unix socket
  * a peer of another user is turned away: then -1 with EPERM. */
 int ms_socket_accept(const ms_listener *listener, char name[MS_ADDRESS_TEXT_MAX]);
 /* Connects, waiting for at most `timeout_ms`. -1: `message` says why; `*wrong` when trying again is of no use. */
-int ms_socket_connect(const ms_address *address, bool insecure, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX]);
+int ms_socket_connect(const ms_address *address, ms_protection protection, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX]);
 
 /* Like read and writev, never raising SIGPIPE and never interrupted by signals. */
 ssize_t ms_socket_read(int descriptor, void *bytes, size_t size);

@@ -46,6 +46,7 @@ typedef struct client {
     ms_address_kind kind;
     char master[MS_ADDRESS_TEXT_MAX];
     ms_receiver receiver;
+    ms_secure *secure; /* of this connection, null when it is not encrypted */
     uint64_t signal_count;
     bool leaving, released; /* we said bye; the master did */
     bool unread;  /* the system may have more bytes */
@@ -96,11 +97,12 @@ static bool pause_for(const client *c, int timeout_ms)
 /* One attempt at each address. False with `why`; `*wrong` when no further attempt can succeed. */
 static bool try_all(client *c, bool *wrong)
 {
+    ms_protection protection = ms_protection_of(&c->options->key, c->options->insecure);
     *wrong = true;
     for (int i = 0; i < c->options->address_count; i++) {
         bool this_wrong;
         const ms_address *address = &c->options->addresses[i];
-        c->descriptor = ms_socket_connect(address, c->options->insecure, 5000, &this_wrong, c->why);
+        c->descriptor = ms_socket_connect(address, protection, 5000, &this_wrong, c->why);
         if (c->descriptor >= 0) {
             *wrong = false;
             c->kind = address->kind;
@@ -112,8 +114,7 @@ static bool try_all(client *c, bool *wrong)
     return false;
 }
 
-/* Sends the hello and reads what comes until it is answered. GOES_ON: welcome. */
-static client_end greet(client *c, ms_welcome *words)
+static bool put_hello(const client *c, ms_sender *sender)
 {
     ms_hello hello = {.slots = c->options->slots, .pid = (uint32_t)getpid()};
     memcpy(hello.fingerprint, ms_program.fingerprint, sizeof hello.fingerprint);
@@ -121,36 +122,50 @@ static client_end greet(client *c, ms_welcome *words)
         strcpy(hello.host, "?");
     snprintf(hello.target, sizeof hello.target, "%s", ms_program.target);
     ms_bytes payload = {0};
-    ms_sender sender = {0};
-    ms_frame frame;
     bool fine = ms_hello_encode(&payload, &hello) &&
-                ms_sender_put(&sender, (ms_header){0, MS_HELLO, (uint32_t)payload.size}, payload.data, payload.size) &&
-                ms_sender_flush(&sender, c->descriptor) == MS_CONN_DONE;
+                ms_sender_put(sender, (ms_header){0, MS_HELLO, (uint32_t)payload.size}, payload.data, payload.size);
     ms_bytes_free(&payload);
-    ms_sender_close(&sender);
-    uint64_t deadline = ms_clock_ns() + (uint64_t)GREETING_MS * MS_IN_NS;
-    while (fine && !ms_receiver_next(&c->receiver, &frame)) {
+    return fine;
+}
+
+/* Sends the hello, behind the handshake about the key when there is one, and reads until it is answered by a frame. GOES_ON: it is. */
+static client_end converse(client *c, ms_sender *sender, ms_frame *frame)
+{
+    uint64_t now = ms_clock_ns(), deadline = now + (uint64_t)GREETING_MS * MS_IN_NS;
+    const char *trouble = put_hello(c, sender) ? NULL : "no memory";
+    bool closed = false;
+    while (trouble == NULL) {
         struct pollfd wait[2] = {{.fd = c->descriptor, .events = POLLIN}, {.fd = c->signals, .events = POLLIN}};
-        uint64_t now = ms_clock_ns();
-        if (now >= deadline || c->receiver.wrong != MS_WIRE_FINE)
+        if (ms_receiver_next(&c->receiver, frame))
+            return GOES_ON;
+        if (c->receiver.wrong != MS_WIRE_FINE)
+            trouble = ms_wire_text(c->receiver.wrong);
+        else if (closed || ms_sender_flush(sender, c->descriptor) == MS_CONN_BROKEN)
+            trouble = "the connection was closed before the greeting";
+        else if ((now = ms_clock_ns()) >= deadline)
+            trouble = "no greeting came";
+        if (trouble != NULL)
             break;
         poll(wait, 2, (int)((deadline - now) / MS_IN_NS) + 1);
         if (wait[1].revents != 0)
             return LEFT;
         ms_conn_status status = ms_receiver_read(&c->receiver, c->descriptor);
-        fine = status != MS_CONN_CLOSED && status != MS_CONN_BROKEN;
-        if (!fine && ms_receiver_next(&c->receiver, &frame)) {
-            fine = true;
-            break;
-        }
+        closed = status == MS_CONN_CLOSED || status == MS_CONN_BROKEN;
     }
-    if (!fine || c->receiver.wrong != MS_WIRE_FINE || ms_clock_ns() >= deadline) {
-        snprintf(c->why, sizeof c->why, "%s: %s", c->master,
-                 !fine                                 ? "the connection was closed before the greeting"
-                 : c->receiver.wrong != MS_WIRE_FINE ? ms_wire_text(c->receiver.wrong)
-                                                       : "no greeting came");
-        return MASTER_LOST;
-    }
+    bool refused = ms_secure_is_refusal(c->receiver.wrong);
+    snprintf(c->why, sizeof c->why, "%s%s: %s", refused ? "the master at " : "", c->master, trouble);
+    return refused ? REFUSED : MASTER_LOST;
+}
+
+/* GOES_ON: welcome. */
+static client_end greet(client *c, ms_welcome *words)
+{
+    ms_frame frame;
+    ms_sender sender = {.secure = c->receiver.secure};
+    client_end end = converse(c, &sender, &frame);
+    ms_sender_close(&sender);
+    if (end != GOES_ON)
+        return end;
     if (frame.header.jid == MS_REFUSE) {
         ms_printable(c->why, sizeof c->why, frame.payload, frame.header.length);
         return REFUSED;
@@ -161,13 +176,25 @@ static client_end greet(client *c, ms_welcome *words)
     return MASTER_LOST;
 }
 
-static client_end connect_once(client *c, ms_welcome *words, bool *wrong)
+/* A receiver for a new connection, with keys of its own over TCP. */
+static bool open_receiver(client *c)
 {
     ms_wire_rules rules = {MS_FROM_MASTER, true, ms_program.job_count, c->options->payload_max};
+    bool keyed = c->kind == MS_ADDRESS_TCP && c->options->key.known;
+    ms_receiver_close(&c->receiver);
+    ms_secure_destroy(c->secure);
+    c->secure = keyed ? ms_secure_create(MS_SECURE_SLAVE, &c->options->key, NULL) : NULL;
+    bool fine = ms_receiver_open(&c->receiver, &rules) && (!keyed || c->secure != NULL);
+    c->receiver.secure = c->secure;
+    return fine;
+}
+
+static client_end connect_once(client *c, ms_welcome *words, bool *wrong)
+{
     if (!try_all(c, wrong))
         return MASTER_LOST;
-    ms_receiver_close(&c->receiver);
-    if (!ms_receiver_open(&c->receiver, &rules)) {
+    if (!open_receiver(c)) {
+        close(c->descriptor);
         snprintf(c->why, sizeof c->why, "no memory");
         return MASTER_LOST;
     }
@@ -364,7 +391,7 @@ static void serve(client *c, const ms_welcome *words)
     /* A unix socket says by itself that the other end is gone; over TCP it may vanish without a word. */
     if (c->kind == MS_ADDRESS_TCP)
         c->silence_ns = (uint64_t)words->heartbeat_ms * MS_IN_NS * SILENT_HEARTBEATS + 1000u * MS_IN_NS;
-    ms_executor_connect(c->executor, c->descriptor, payload_max);
+    ms_executor_connect(c->executor, c->descriptor, c->secure, payload_max);
     c->unread = true; /* frames may have come with the welcome */
     if (!ms_poll_add(c->poll, c->descriptor, &c->descriptor))
         finish(c, MASTER_LOST, strerror(errno));
@@ -391,6 +418,7 @@ static void release(client *c)
     if (c->executor != NULL)
         ms_executor_destroy(c->executor);
     ms_receiver_close(&c->receiver);
+    ms_secure_destroy(c->secure);
     for (int i = 0; i < 3; i++)
         if (descriptors[i] >= 0)
             close(descriptors[i]);

@@ -2,7 +2,7 @@
 #ifndef MS_CLIENT_H
 #define MS_CLIENT_H
 
-#include "net/address.h"
+#include "net/key.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,6 +19,7 @@ typedef struct ms_client_options {
     double connect_for; /* seconds */
     bool once;          /* each address is tried once */
     bool insecure;
+    ms_key key; /* for TCP */
     bool quiet;
     uint32_t payload_max;
 } ms_client_options;

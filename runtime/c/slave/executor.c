@@ -268,10 +268,11 @@ ms_executor *ms_executor_create(const ms_executor_options *options)
     return NULL;
 }
 
-void ms_executor_connect(ms_executor *executor, int descriptor, uint32_t payload_max)
+void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secure, uint32_t payload_max)
 {
     pthread_mutex_lock(&executor->lock);
     executor->descriptor = descriptor;
+    executor->filling.secure = executor->sending.secure = secure;
     executor->payload_max = payload_max;
     executor->tells_times = false; /* until this master asks */
     ms_payload_max = payload_max;

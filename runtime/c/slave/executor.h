@@ -27,8 +27,8 @@ typedef struct ms_executor_options {
 
 /* Null: no memory or no threads. */
 ms_executor *ms_executor_create(const ms_executor_options *options);
-/* From now on frames go to this socket, and payloads to be sent have a limit. */
-void ms_executor_connect(ms_executor *executor, int descriptor, uint32_t payload_max);
+/* From now on frames go to this socket, encrypted when `secure` is not null, and payloads to be sent have a limit. */
+void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secure, uint32_t payload_max);
 /* A job to run. Arguments of more than MS_WORK_INLINE_SIZE bytes are taken from `payload`, smaller ones copied from `bytes`. False:
  * no memory. */
 bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, const uint8_t *bytes, uint32_t size, ms_bytes *payload);

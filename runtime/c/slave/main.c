@@ -60,6 +60,12 @@ static bool set_insecure(void *context, const char *value, bool from_environment
     return ms_option_flag(&((ms_client_options *)context)->insecure, value, message);
 }
 
+static bool set_key_file(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_key_read(&((ms_client_options *)context)->key, value, message);
+}
+
 static bool set_quiet(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
@@ -73,7 +79,8 @@ static const ms_option option_rows[] = {
     {"memory-max", 0, MS_OPTION_VALUE, "BYTES", "memory for each job (no limit)", set_memory_max},
     {"waiting-max", 0, MS_OPTION_VALUE, "N", "jobs that wait for others, at once (20000)", set_waiting_max},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
-    {"insecure", 0, MS_OPTION_FLAG, NULL, "allow addresses on other machines, unencrypted", set_insecure},
+    {"key-file", 0, MS_OPTION_VALUE, "FILE", "the key that both ends need over TCP; msc key FILE makes one", set_key_file},
+    {"insecure", 0, MS_OPTION_FLAG, NULL, "TCP without a key, unencrypted, open to everybody; on both ends", set_insecure},
     {"quiet", 0, MS_OPTION_FLAG, NULL, "no log lines", set_quiet},
 };
 
@@ -103,6 +110,7 @@ static ms_options_result read_options(ms_client_options *options, int argc, char
         .operand = add_address,
         .protocol_version = MS_PROTOCOL_VERSION,
         .program_target = ms_program.target,
+        .program_note = ms_crypto_is_built_in() ? "with encryption" : "without encryption",
     };
     return ms_options_read(&table, options, argc, argv, &rest);
 }
@@ -170,6 +178,8 @@ int main(int argc, char **argv)
     }
     if (ms_program.abi_version != MS_ABI_VERSION)
         return complain("the program was compiled for another runtime: build it again with msc", STATUS_FAILED);
+    if (options.insecure && options.key.known)
+        return complain(MS_KEY_OR_INSECURE, STATUS_USAGE);
     if (!find_addresses(&options, message))
         return complain(message, STATUS_USAGE);
     signal_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
