@@ -215,7 +215,7 @@ def _read_marks(spec: Spec, file: str, text: str) -> None:
             _read_mark(spec, file, number, line, mark.group(1).strip())
 
 
-def _imported(directory: Path, text: str) -> list[str]:
+def imported_files(directory: Path, text: str) -> list[str]:
     """The helper files that a program imports, directly or not."""
     found: list[str] = []
     waiting = [("", text)]
@@ -241,7 +241,7 @@ def read_spec(path: Path) -> Spec:
             _apply(spec, directive.group(1), directive.group(2) or "")
     _read_marks(spec, path.name, text)
     texts = [text]
-    for name in _imported(path.parent, text):
+    for name in imported_files(path.parent, text):
         texts.append((path.parent / name).read_bytes().decode("utf-8", "surrogateescape"))
         _read_marks(spec, name, texts[-1])
     for section in _SECTION.finditer(text):

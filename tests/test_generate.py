@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 from pathlib import Path
 
 import pytest
-from generate import judge, mutate
+from generate import coverage, damage, judge, mutate
 from generate.programs import make_program
-from generate.show import show
+from generate.show import show, show_files
 from generate.shrink import nodes, shrink
 from generate.tree import Binary, Block, Builtin, Evaluate, Literal, Program
 from generate.twin import expectation
@@ -23,18 +24,18 @@ from hypothesis import strategies as st
 from ms.types import INT, STRING
 
 SEEDS = st.integers(0, 2**32 - 1)
-CORPUS = mutate.corpus()
+CORPUS = damage.corpus()
 # A seed says nothing by being small, so that there is nothing to shrink; `generate/shrink.py` works on the program.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 
-@settings(max_examples=40, deadline=None, phases=PHASES, suppress_health_check=CHECKS)
+@settings(max_examples=20, deadline=None, phases=PHASES, suppress_health_check=CHECKS)
 @given(SEEDS)
 def test_what_is_made_is_right(seed: int) -> None:
     """The checker and the code generator take it."""
-    text, _ = show(make_program(seed))
-    judge.analyse(text.encode())
+    with tempfile.TemporaryDirectory(prefix="ms-generate-") as directory:
+        judge.analyse(show_files(make_program(seed))[0], Path(directory))
 
 
 @settings(max_examples=4, deadline=None, phases=PHASES, suppress_health_check=CHECKS)
@@ -47,7 +48,7 @@ def test_right_programs_do_what_their_twin_says(seed: int) -> None:
 @settings(max_examples=300, deadline=None, phases=PHASES, suppress_health_check=CHECKS)
 @given(SEEDS)
 def test_damaged_programs_get_an_answer(seed: int) -> None:
-    data = mutate.mutated(CORPUS, random.Random(seed))
+    data = damage.damaged(CORPUS, random.Random(seed))
     assert mutate.faults(data, run=False)[1] == []
 
 
@@ -56,7 +57,7 @@ def test_damaged_programs_get_an_answer(seed: int) -> None:
 def test_damaged_programs_that_still_compile_end_well(seed: int) -> None:
     choice = random.Random(seed)
     for _ in range(400):
-        data = mutate.mutated(CORPUS, choice)
+        data = damage.damaged(CORPUS, choice)
         kind, found = mutate.faults(data, run=False)
         assert found == []
         if kind == "right":
@@ -85,7 +86,7 @@ def test_a_difference_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     right = twin.arithmetic
     monkeypatch.setattr(twin, "arithmetic", lambda op, *rest: right("*" if op == "/" else op, *rest))
     program = printing(b"hello")
-    found = judge.faults(program, tmp_path / "first", [0], ["local"])
+    found = judge.faults(program, tmp_path / "first", ["-O0"], ["local"])
     assert found == ["-O0 local: output line 1: expected [b'14'], got [b'3']"]
     lines = show(program)[1]
     assert expectation(program, lines).output.startswith(b"14\nhello")
@@ -100,3 +101,19 @@ def test_shrinking_keeps_what_is_bad() -> None:
 @pytest.mark.parametrize("data", [b"master { print(1); }", b"master { print(1) }", b"\xff", b"", b"master { x = ; }"])
 def test_answers(data: bytes) -> None:
     assert mutate.faults(data, run=False) == ("right" if b"print" in data else "wrong", [])
+
+
+def test_coverage_names_what_is_missing() -> None:
+    text = coverage.told([1])
+    assert re.search(r"^productions: 1\d\d of 1\d\d; missing:$", text, re.MULTILINE)
+    assert "    postfix: MINIMUM\n" in text  # nothing but an error
+    assert re.search(r"^built-in functions: \d+ of 1\d\d; missing:$", text, re.MULTILINE)
+    assert re.search(r"^functions of the code generator: \d+ of \d+; missing:$", text, re.MULTILINE)
+
+
+def test_damage_of_several_files() -> None:
+    """Each file may be the one that is wrong; a file that is missing is an error too."""
+    files = {"prog.ms": b'import "a.ms";\nmaster { print(f()); }', "a.ms": b"int f() { return 1; }"}
+    assert mutate.faults(files, run=False) == ("right", [])
+    assert mutate.faults({**files, "a.ms": b"int f() { return x; }"}, run=False) == ("wrong", [])
+    assert mutate.faults({"prog.ms": files["prog.ms"]}, run=False) == ("wrong", [])

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import chdir
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from program_compiler import Compiled
@@ -17,7 +19,7 @@ from program_spec import Spec
 from run_programs import Options as RunOptions
 from run_programs import Outcome, run_local, run_on_slaves
 
-from generate.show import show
+from generate.show import show_files
 from generate.tree import Program
 from generate.twin import Expected, expectation
 from ms import codegen, driver, toolchain
@@ -26,7 +28,8 @@ from ms.files import Files
 from ms.source import SourceFile
 from ms.typed import Program as TypedProgram
 
-LEVELS = (0, 3)
+HOWS = ("-O0", "-O3")
+OTHERS = ("-O1", "-O2", "--unchecked", "in parts", "--debug")
 WAYS = {"local": run_local, "slaves": run_on_slaves}
 TIME_S = 30.0
 
@@ -42,24 +45,42 @@ class Analysed:
     warnings: int
 
 
-def analyse(data: bytes) -> Analysed:
-    """The passes up to the code generator. Raises Refused; whatever else is raised is a fault of the compiler."""
+def analyse(texts: dict[str, str], directory: Path) -> Analysed:
+    """The passes up to the code generator, of files that are put into the directory. Raises Refused; whatever else is
+    raised is a fault of the compiler."""
     diagnostics = Diagnostics()
-    sources = Files(SourceFile("prog.ms", data))
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (directory / name).write_bytes(text.encode())
     try:
-        program, fingerprint = driver.on_big_stack(lambda: driver.analyse(sources, driver.Options(), diagnostics))
+        with chdir(directory):
+            sources = Files(SourceFile("prog.ms", texts["prog.ms"].encode()))
+            program, fingerprint = driver.on_big_stack(lambda: driver.analyse(sources, driver.Options(), diagnostics))
     except ProgramError:
         errors = [item for item in diagnostics.items if item.severity is Severity.ERROR]
         raise Refused("\n".join(render(item) for item in errors[:3])) from None
     return Analysed(program, fingerprint, len(diagnostics.items))
 
 
-def compile_at(analysed: Analysed, level: int, directory: Path, roles: Iterable[codegen.Role]) -> Compiled:
+def options_of(how: str) -> driver.Options:
+    level = int(how[2:]) if how.startswith("-O") else 3
+    return driver.Options(level=level, unchecked=how == "--unchecked", debug=how == "--debug")
+
+
+@cache
+def _tools() -> tuple[toolchain.Compiler, toolchain.Archives]:
+    compiler = toolchain.find_compiler("")
+    return compiler, toolchain.runtime_archives(compiler, toolchain.runtime_sources(), False)
+
+
+def compile_as(analysed: Analysed, how: str, directory: Path, roles: Iterable[codegen.Role]) -> Compiled:
     """The programs, as DIRECTORY/master and DIRECTORY/slave."""
     directory.mkdir(parents=True, exist_ok=True)
-    compiler = toolchain.find_compiler("")
-    archives = toolchain.runtime_archives(compiler, toolchain.runtime_sources(), False)
-    options = driver.Options(level=level)
+    compiler, archives = _tools()
+    options = options_of(how)
+    if how == "in parts":
+        driver.on_big_stack(lambda: _compile_parts(analysed, options, directory, roles))
+        roles = ()
     for role in roles:
         driver.on_big_stack(
             lambda role=role: driver.make_program(  # type: ignore[misc]
@@ -69,10 +90,19 @@ def compile_at(analysed: Analysed, level: int, directory: Path, roles: Iterable[
     return Compiled(directory / "master", directory / "slave", status=0, diagnostics=(), shown="", text="")
 
 
+def _compile_parts(analysed: Analysed, options: driver.Options, directory: Path, roles: Iterable[codegen.Role]) -> None:
+    """As programs are compiled that are too large for one module."""
+    compiler, archives = _tools()
+    parts = codegen.generate_parts(analysed.program, analysed.fingerprint, options.for_codegen())
+    driver.make_parts(parts, options, directory, {})
+    for role in roles:
+        driver.link_parts(parts, role, options, compiler, archives, directory)
+
+
 def _normal(text: bytes) -> bytes:
     """Without what the twin does not say: columns, which slave it was, and how a job's arguments are cut short."""
     text = re.sub(rb"job (\w+)\(.*\) failed", rb"job \1 failed", text)
-    text = re.sub(rb"prog\.ms:(\d+):\d+", rb"prog.ms:\1", text)
+    text = re.sub(rb"\b(\w+\.ms:\d+):\d+", rb"\1", text)
     return re.sub(rb" failed( on slave \S+)?$", b" failed", text, flags=re.MULTILINE)
 
 
@@ -92,7 +122,10 @@ def _compare(expected: Expected, outcome: Outcome, where: str) -> Iterator[str]:
 
 
 def _compare_errors(expected: Expected, errors: bytes, where: str) -> Iterator[str]:
-    lines = [line.strip() for line in errors.decode("latin-1").split("\n") if line.strip()]
+    if not errors.startswith(expected.errors):
+        yield f"{where}: errors: expected {expected.errors!r}, got {errors[:300]!r}"
+        return
+    lines = [line.strip() for line in errors[len(expected.errors) :].decode("latin-1").split("\n") if line.strip()]
     wanted = failure_lines(expected)
     if lines != wanted:
         yield f"{where}: errors: expected {wanted!r}, got {lines!r}"
@@ -100,16 +133,11 @@ def _compare_errors(expected: Expected, errors: bytes, where: str) -> Iterator[s
 
 def failure_lines(expected: Expected) -> list[str]:
     """What stands on standard error: where the program ended, then the job's own lines."""
-    story = [re.sub(r"^job (\w+)\(.*", r"job \1", line, flags=re.DOTALL) for line in expected.story]
-    if not story:
+    if not expected.story:
         return []
-    jobs = next((i for i, line in enumerate(story) if line.startswith("job ")), len(story))
-    own, rest = story[:jobs], story[jobs:]
-    head = f"prog.ms:{own[0].split()[0]}: error: "
-    lines = [head + (f"{rest[0]} failed" if rest else expected.message)]
-    lines += [f"prog.ms:{line}" for line in own[1:]]
-    lines += [f"{line} failed" if line.startswith("job ") else f"prog.ms:{line}" for line in rest[1:]]
-    return lines
+    first, *rest = expected.story
+    text = "\n".join([f"{first.split()[0]}: error: {expected.message}", *rest])
+    return [line.strip() for line in _normal(text.encode("latin-1")).decode("latin-1").split("\n") if line.strip()]
 
 
 def spec_of(path: Path) -> Spec:
@@ -117,32 +145,34 @@ def spec_of(path: Path) -> Spec:
 
 
 def faults(
-    program: Program, directory: Path, levels: Iterable[int] = LEVELS, ways: Iterable[str] = tuple(WAYS)
+    program: Program, directory: Path, hows: Iterable[str] = HOWS, ways: Iterable[str] = tuple(WAYS)
 ) -> list[str]:
-    """What is wrong with how the compiler treats this program; may raise twin.Spent."""
-    text, lines = show(program)
-    expected = expectation(program, lines)
+    """What is wrong with how the compiler treats this program; may raise twin.Spent. `hows` are ways to compile, `ways`
+    to run."""
+    texts, places = show_files(program)
+    expected = expectation(program, places)
     source = directory / "prog.ms"
-    directory.mkdir(parents=True, exist_ok=True)
-    source.write_text(text)
     try:
-        analysed = analyse(text.encode())
+        analysed = analyse(texts, directory)
     except Refused as refusal:
         return [f"refused: {refusal}"]
     except Exception:
         return [f"compiler: {traceback.format_exc(limit=-3)}"]
     roles = list(codegen.Role) if "slaves" in ways else [codegen.Role.MASTER]
     found: list[str] = []
-    for level in levels:
+    for how in hows:
+        if how == "--unchecked" and expected.has_failures:
+            continue  # what it would do instead of failing nobody knows
+        place = directory / how.strip("-").replace(" ", "-")
         try:
-            compiled = compile_at(analysed, level, directory / f"O{level}", roles)
+            compiled = compile_as(analysed, how, place, roles)
         except Exception as problem:
             kind = "internal" if isinstance(problem, InternalError) else "compiler"
-            found.append(f"{kind} at -O{level}: {traceback.format_exc(limit=-3)[:1500]}")
+            found.append(f"{kind} at {how}: {traceback.format_exc(limit=-3)[:1500]}")
             continue
-        for how in ways:
-            work = directory / f"O{level}-{how}"
+        for way in ways:
+            work = place / way
             work.mkdir()
-            outcome = WAYS[how](spec_of(source), compiled, work, RunOptions())
-            found += _compare(expected, outcome, f"-O{level} {how}")
+            outcome = WAYS[way](spec_of(source), compiled, work, RunOptions())
+            found += _compare(expected, outcome, f"{how} {way}")
     return found

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from generate import outside
 from generate.tree import NO_JOB, Builtin, Job, Value, zero_of
 from generate.values import Failed, arithmetic, converted, equal, natural_less, sorted_by, text_of, wrapped
 from ms.types import FLOATS, INT, LONG, STRING, Type, VectorType
@@ -37,7 +38,7 @@ def call(twin: Twin, e: Builtin) -> Value:
     return answer
 
 
-def _made(type: Type, elements: list[Any]) -> Value:
+def made(type: Type, elements: list[Any]) -> Value:
     return bytes(elements) if type == STRING else tuple(elements)
 
 
@@ -61,7 +62,7 @@ def _resize(twin: Twin, e: Builtin, cell: Cell, rest: list[Any]) -> Any:
     type = e.arguments[0].type
     assert isinstance(type, VectorType)
     more = [zero_of(twin.structs, type.element)] * max(0, size - len(value))
-    cell.put(twin.limited(value[:size] + _made(type, more)))
+    cell.put(twin.limited(value[:size] + made(type, more)))
     return 0
 
 
@@ -78,7 +79,7 @@ def _insert(twin: Twin, e: Builtin, cell: Cell, rest: list[Any]) -> Any:
     type = e.arguments[0].type
     assert isinstance(type, VectorType)
     element = converted(element, e.arguments[2].type, type.element)
-    cell.put(twin.limited(value[:index] + _made(type, [element]) + value[index:]))
+    cell.put(twin.limited(value[:index] + made(type, [element]) + value[index:]))
     return 0
 
 
@@ -96,12 +97,13 @@ def _swap(twin: Twin, e: Builtin, cell: Cell, rest: list[Any]) -> Any:
     value: Any = list(cell.get())  # type: ignore[arg-type]
     i, j = (twin.checked(value, index) for index in rest)
     value[i], value[j] = value[j], value[i]
-    cell.put(_made(e.arguments[0].type, value))
+    cell.put(made(e.arguments[0].type, value))
     return 0
 
 
 CHANGING: dict[str, Changing] = {
     "pop": _pop, "resize": _resize, "clear": _clear, "insert": _insert, "remove": _remove, "swap": _swap,
+    **outside.CHANGING,
 }  # fmt: skip
 
 
@@ -110,7 +112,8 @@ CHANGING: dict[str, Changing] = {
 
 def _print(twin: Twin, e: Builtin, given: list[Any]) -> Any:
     texts = [text_of(twin.structs, part.type, value) for part, value in zip(e.arguments, given)]
-    twin.output += b" ".join(texts) + b"\n" if e.name == "print" else b"".join(texts)
+    stream = twin.errors if e.name == "eprint" else twin.output
+    stream += b"".join(texts) if e.name == "write" else b" ".join(texts) + b"\n"
     return 0
 
 
@@ -120,24 +123,42 @@ def _ended(job: Job) -> Job:
     return job
 
 
-def _result(job: Job) -> Value:
+def result(job: Job) -> Value:
     if _ended(job).message:
-        raise Failed(job.message, (f"job {job.call}", *job.story))
+        raise Failed(f"job {job.call} failed" + (f": {job.message}" if not job.story else ""), job.story, job.message)
     return job.result
 
 
 def _get(twin: Twin, e: Builtin, given: list[Any]) -> Any:
     if isinstance(e.arguments[0].type, VectorType):
-        return _made(e.type, [_result(job) for job in given[0]])
-    return _result(given[0])
+        return made(e.type, [result(job) for job in given[0]])
+    return result(given[0])
 
 
 def _state(twin: Twin, e: Builtin, given: list[Any]) -> Any:
     return 2 if _ended(given[0]).message else 1
 
 
+def _any(twin: Twin, e: Builtin, given: list[Any]) -> Any:
+    """Which one it is nobody knows, but that there is one."""
+    if not given[0]:
+        raise Failed("any of no jobs")
+    return [_ended(job) for job in given[0]].index(given[0][0])
+
+
+def _completed(twin: Twin, e: Builtin, given: list[Any]) -> Any:
+    """In some order."""
+    return tuple(range(len([_ended(job) for job in given[0]])))
+
+
+def _cancel(twin: Twin, e: Builtin, given: list[Any]) -> Any:
+    """Comes too late."""
+    _ended(given[0])
+    return 0
+
+
 def _story(twin: Twin, e: Builtin, given: list[Any]) -> Any:
-    return "\n".join(f"prog.ms:{line}" for line in _ended(given[0]).story).encode("latin-1")
+    return "\n".join(_ended(given[0]).story).encode("latin-1")
 
 
 # Vectors
@@ -148,12 +169,12 @@ def _fill(twin: Twin, e: Builtin, given: list[Any]) -> Any:
     if size < 0:
         raise Failed(f"negative size {size}")
     twin.spend(size)
-    return _made(e.type, [element] * size)
+    return made(e.type, [element] * size)
 
 
 def _sort(twin: Twin, e: Builtin, given: list[Any]) -> Any:
     less = _less(twin, e) if e.less else natural_less
-    return _made(e.type, sorted_by(list(given[0]), less))
+    return made(e.type, sorted_by(list(given[0]), less))
 
 
 def _less(twin: Twin, e: Builtin) -> Callable[[Value, Value], bool]:
@@ -282,12 +303,16 @@ def _fail(twin: Twin, e: Builtin, given: list[Any]) -> Any:
 
 FUNCTIONS: dict[str, Function] = {
     "print": _print,
+    "eprint": _print,
     "write": _print,
     "get": _get,
     "wait": _state,
     "state": _state,
     "error": lambda twin, e, given: _ended(given[0]).message.encode("latin-1"),
     "story": _story,
+    "any": _any,
+    "completed": _completed,
+    "cancel": _cancel,
     "fail": _fail,
     "str": lambda twin, e, given: text_of(twin.structs, e.arguments[0].type, given[0]),
     "size": lambda twin, e, given: len(given[0]),
@@ -301,8 +326,8 @@ FUNCTIONS: dict[str, Function] = {
     "sum": _sum,
     "has": lambda twin, e, given: given[1] in given[0],
     "lookup": lambda twin, e, given: given[0].get(given[1], given[2]),
-    "keys": lambda twin, e, given: _made(e.type, list(given[0])),
-    "values": lambda twin, e, given: _made(e.type, list(given[0].values())),
+    "keys": lambda twin, e, given: made(e.type, list(given[0])),
+    "values": lambda twin, e, given: made(e.type, list(given[0].values())),
     "split": _split,
     "join": lambda twin, e, given: given[1].join(given[0]),
     "trim": lambda twin, e, given: given[0].strip(SPACE),
@@ -322,4 +347,5 @@ FUNCTIONS: dict[str, Function] = {
     "fmod": _fmod,
     "is_nan": lambda twin, e, given: _real(given[0]) != _real(given[0]),
     "popcount": _popcount,
+    **outside.FUNCTIONS,
 }

@@ -16,6 +16,7 @@ from typing import TypeAlias
 from generate.tree import (
     INTEGER_TYPES,
     NUMBER_TYPES,
+    RNG,
     SCALARS,
     Binary,
     Builtin,
@@ -46,6 +47,7 @@ from ms.types import (
     FLOAT,
     FLOATS,
     INT,
+    JOB_STATE,
     LONG,
     STRING,
     VOID,
@@ -131,7 +133,9 @@ class World:
     lesses: list[Function] = field(default_factory=list)
     scopes: list[list[Variable]] = field(default_factory=list)
     avoided: set[str] = field(default_factory=set)
+    reducers: list[Function] = field(default_factory=list)
     in_master: bool = False
+    can_start: bool = False  # jobs
     prints: bool = False  # the function that is being made may print
     calls_left: int = 0
 
@@ -166,6 +170,8 @@ class Expressions:
         r = self.random
         if type is BOOL:
             return Literal(BOOL, self.chance(50))
+        if type is JOB_STATE:
+            return Literal(JOB_STATE, r.randrange(3))
         if type is CHAR:
             return Literal(CHAR, r.choice((97, 98, 65, 32, 0, 10, 39, 92, 122, 48, 255, 128, r.randrange(256))))
         if type is INT:
@@ -178,7 +184,7 @@ class Expressions:
         return Literal(type, value)
 
     def literal(self, type: Type, depth: int = 1) -> Expression:
-        if type in SCALARS:
+        if type in SCALARS or type is JOB_STATE:
             return self.scalar(type)
         if type == STRING:
             return Literal(STRING, self.random.choice(WORDS))
@@ -229,7 +235,7 @@ class Expressions:
     ) -> None:
         if at == type:
             found.append((variable, steps))
-        if len(steps) == 3 or not self._reaches(at, type, 4 - len(steps)):
+        if len(steps) == 4 or not self._reaches(at, type, 5 - len(steps)):
             return
         match at:
             case MapType(value=value):
@@ -325,8 +331,10 @@ class Expressions:
 
     def _ways(self, type: Type) -> list[Callable[[Type, int], Expression | None]]:
         ways = [self._choice, self._call, self._call, self._call, self._element, self._taken, self._looked_up]
-        if self.world.in_master:
+        if self.world.can_start:
             ways.append(self._got)
+        if type == RNG:
+            ways += [self._seeded] * 6
         if type in SCALARS:
             ways += [self._arithmetic if type is not BOOL else self._comparison] * 4
             ways += [self._scalar_builtin, self._converted] if type is not BOOL else [self._bool_builtin, self._logical]
@@ -449,11 +457,23 @@ class Expressions:
             many = self.place(VectorType(JobType(type.element)))
             if many is not None and self.chance(50):
                 return Builtin(type, "get", (many,))
-        jobs = [f for f in w.functions if f.is_job and f.result == type]
+        jobs = [f for f in w.functions if f.is_job and f.result == type and (w.prints or not f.prints)]
         if not jobs:
             return None
         made = self.call(self.random.choice(jobs), depth, remote=True)
         return None if made is None else Builtin(type, "get", (made,))
+
+    def _seeded(self, type: Type, depth: int) -> Expression | None:
+        return Builtin(RNG, "random", (self.fitting(LONG, depth),))
+
+    def _drawn(self, type: Type, depth: int) -> Expression | None:
+        """A random number; the generator changes."""
+        place = self.place(RNG, to_change=True)
+        if place is None:
+            return None
+        name = {INT: "next_int", LONG: "next_long", DOUBLE: "next_double"}[type]  # type: ignore[index]
+        bound = Literal(INT, self.random.choice((1, 2, 6, 1000, 2147483647)))
+        return Builtin(type, name, (place, bound) if type is INT else (place,), method=self.chance(40))
 
     def _taken(self, type: Type, depth: int) -> Expression | None:
         """What a built-in takes out of a vector."""
@@ -524,6 +544,10 @@ class Expressions:
         r = self.random
         if type is CHAR:
             return self._extreme(CHAR, depth)
+        if RNG in self.world.types and type is not FLOAT and self.chance(35):
+            drawn = self._drawn(type, depth)
+            if drawn is not None:
+                return drawn
         if self.chance(20):
             return self._extreme(type, depth)
         if self.chance(25):
@@ -546,6 +570,9 @@ class Expressions:
             elements = VectorType(r.choice((INT, LONG)))
             return Builtin(LONG, "sum", (self.value(elements, depth),))
         if type is DOUBLE and self.chance(70):
+            if self.chance(10):
+                digits = Builtin(STRING, "str", (_firm(self.value(r.choice((DOUBLE, INT)), depth)),))
+                return Builtin(DOUBLE, "parse_double", (digits if self.chance(80) else self.value(STRING, depth),))
             if self.chance(20):
                 return Builtin(DOUBLE, "fmod", (self.value(DOUBLE, depth), self.value(DOUBLE, depth)))
             name = r.choice(("sqrt", "floor", "ceil", "round", "trunc"))
@@ -559,7 +586,9 @@ class Expressions:
         return Builtin(STRING, "str", (_firm(self.value(self.random.choice((INT, LONG)), depth)),))
 
     def _extreme(self, type: Type, depth: int) -> Expression | None:
-        return Builtin(type, self.random.choice(("min", "max")), (self.value(VectorType(type), depth),))
+        lesses = [f for f in self.world.lesses if f.parameters[0].type == type]
+        less = self.random.choice(lesses).name if lesses and self.chance(40) else ""
+        return Builtin(type, self.random.choice(("min", "max")), (self.value(VectorType(type), depth),), less)
 
     def some_vector(self) -> VectorType:
         kinds = [
@@ -592,6 +621,9 @@ class Expressions:
     def _vector_builtin(self, type: Type, depth: int) -> Expression | None:
         assert isinstance(type, VectorType)
         r = self.random
+        if type == VectorType(STRING) and self.chance(30):
+            separators = () if self.chance(30) else (Literal(STRING, r.choice((b",", b" ", b"a", b"and"))),)
+            return Builtin(type, "split", (self.value(STRING, depth), *separators), method=self.chance(20))
         if self.chance(25):
             count = (
                 Binary(INT, "&", self.value(INT, depth), Literal(INT, 7))
@@ -610,16 +642,37 @@ class Expressions:
 
     def _string_builtin(self, type: Type, depth: int) -> Expression | None:
         r = self.random
-        name = r.choice(("str", "str", "trim", "upper", "lower", "replace", "join"))
+        name = r.choice(("format", "format", "str", "str", "trim", "upper", "lower", "replace", "join"))
         if name == "str":
             kinds = [each for each in self.world.types if not isinstance(each, JobType)]
             return Builtin(STRING, "str", (_firm(self.value(r.choice(kinds), depth)),))
+        if name == "format":
+            return self._formatted(depth)
         if name == "join":
             return Builtin(STRING, "join", (self.value(VectorType(STRING), depth), self.value(STRING, 0)))
         if name == "replace":
             piece = Literal(STRING, r.choice((b"a", b"b", b",", b"aa", b" ")))
             return Builtin(STRING, "replace", (self.value(STRING, depth), piece, self.value(STRING, depth)))
         return Builtin(STRING, name, (self.value(STRING, depth),), method=self.chance(30))
+
+    def _formatted(self, depth: int) -> Expression:
+        """A template with forms that fit its values."""
+        r = self.random
+        template, values = r.choice((b"", b"x=", b"{{}} ")), []
+        for _ in range(r.randint(1, 3)):
+            type = r.choice([each for each in self.world.types if not isinstance(each, JobType)])
+            width = r.choice((b"", b"1", b"8", b"12"))
+            forms = [b"", width, b"<" + width if width else b"", b">" + width if width else b""]
+            if type in NUMBER_TYPES:
+                forms.append(b"0" + width if width else b"")
+            if type in FLOATS:
+                forms += [width + b".3", b".0", b"010.2"] * 2
+            if type in (INT, LONG):
+                forms += [b"x", b"08x", width + b"x"]
+            form = r.choice(forms)
+            template += (b"{:" + form + b"}" if form else b"{}") + r.choice((b" ", b",", b"|\xc3\xa9 "))
+            values.append(_firm(self.value(type, depth)))
+        return Builtin(STRING, "format", (Literal(STRING, template), *values))
 
 
 def _root(place: Expression) -> str:

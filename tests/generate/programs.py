@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import random
 
+from generate.indexing import IndexStatements
+from generate.library import CHANGING
 from generate.maker import Expressions, Variable, World
+from generate.outside import EXTERNS
 from generate.settle import settled
 from generate.shrink import nodes, simplest
 from generate.tree import (
+    BUILT_IN,
     NUMBER_TYPES,
+    RNG,
     SCALARS,
     Append,
     Assign,
@@ -70,26 +75,14 @@ MASTER_STATEMENTS = 45
 FUNCTIONS = 9
 
 
-class Statements(Expressions):
+class Statements(IndexStatements):
     """Statements of one function. `result`: what it gives, None in the master."""
 
-    def __init__(self, world: World, result: Type | None, quiet: bool) -> None:
-        super().__init__(world)
+    def __init__(self, world: World, result: Type | None, quiet: bool, is_job: bool = False) -> None:
+        super().__init__(world, quiet)
         self._result = result
-        self._quiet = quiet
+        self._is_job = is_job
         self._jumps: list[str] = []
-        self._count = 0
-
-    def _new(self, type: Type, frozen: bool = False) -> str:
-        """A name; now and then one that an outer block has."""
-        self._count += 1
-        name = f"v{self._count}"
-        inner = {variable.name for variable in self.world.scopes[-1]}
-        outer = [v.name for v in self.world.variables() if v.name not in inner and not v.frozen and v.name != "depth"]
-        if outer and len(self.world.scopes) > 2 and self.chance(8):
-            name = self.random.choice(outer)
-        self.world.scopes[-1].append(Variable(type, name, frozen))
-        return name
 
     def some_type(self) -> Type:
         results = [f.result for f in self.world.functions if f.result is not VOID]
@@ -111,6 +104,14 @@ class Statements(Expressions):
         return Block(made)
 
     def statement(self, depth: int) -> list[Statement]:
+        if self.world.can_start and self.chance(8):
+            return self.job_statement()
+        if self.world.in_master and self.chance(8):
+            return self.world_statement()
+        if depth > 0 and self.chance(8):
+            return self.indexed()
+        if RNG in self.world.types and self.chance(3):
+            return self._random()
         kind = self.random.randrange(20)
         if kind < 4:
             return [self._declare()]
@@ -127,6 +128,12 @@ class Statements(Expressions):
         if kind < 17:
             return self._jump()
         return self._loop(depth - 1)
+
+    def _random(self) -> list[Statement]:
+        seeded = self._seeded(RNG, 1)
+        name = self._new_one(RNG)
+        drawn = [self._drawn(self.random.choice((INT, LONG, DOUBLE)), 1) for _ in range(2)]
+        return [Declare(RNG, name, seeded), *self._shown(*(each for each in drawn if each is not None))]
 
     def _declare(self) -> Statement:
         type = self.some_type()
@@ -187,6 +194,10 @@ class Statements(Expressions):
             name = self.random.choice(
                 ("clear", "resize", "insert", "swap", "swap", "resize", "insert", "pop", "insert")
             )
+            tables = [each for each in w.types if isinstance(each, MapType)]
+            table = self.place(self.random.choice(tables), to_change=True) if self.chance(15) else None
+            if table is not None:
+                return [Evaluate(Builtin(VOID, "clear", (table,), method=self.chance(50)))]
             small = Literal(INT, self.random.choice((0, 0, 1, 2)))
             rest: tuple[Expression, ...] = ()
             with w.avoiding(_name_of(place)) if self.chance(50) else w.avoiding(None):
@@ -222,9 +233,31 @@ class Statements(Expressions):
             word = self.random.choice(self._jumps)
             return [If(self.value(BOOL, 2), Block((Break() if word == "break" else Continue(),)), None)]
         if self._result is not None:
-            value = None if self._result is VOID else self.fitting(self._result, 2)
+            if self.chance(10):
+                return [
+                    If(self.value(BOOL, 2), Block((Evaluate(Builtin(VOID, "fail", (self.value(STRING, 1),))),)), None)
+                ]
+            value = self._tail() if self.chance(20) else None
+            if value is None and self._result is not VOID:
+                value = self.fitting(self._result, 2)
             return [If(self.value(BOOL, 2), Block((Return(value),)), None)]
         return self._print()
+
+    def _tail(self) -> Expression | None:
+        """The call of a tail job."""
+        w = self.world
+        jobs = [f for f in w.functions if f.is_job and f.result == self._result and (w.prints or not f.prints)]
+        if not self._is_job or not w.can_start or not jobs:
+            return None
+        function = self.random.choice(jobs)
+        pairs = [g for g in w.reducers if g.result == self._result]
+        if pairs and self.chance(25) and not function.prints:
+            made = self.each_call(function)
+            if made is not None:
+                return Call(
+                    JobType(function.result), made.function, made.arguments, True, False, made.each, pairs[0].name
+                )
+        return self.call(function, 1, remote=True)
 
     def _branch(self, depth: int) -> list[Statement]:
         if self.chance(35):
@@ -268,11 +301,16 @@ class Statements(Expressions):
         """Counts its rounds itself."""
         name = self._new(INT, frozen=True)
         counter = Name(INT, name)
-        condition: Expression = Binary(BOOL, "<", counter, Literal(INT, self.random.randint(1, 4)))
-        if self.chance(50):
+        limit = Literal(INT, self.random.randint(1, 4))
+        condition: Expression = Binary(BOOL, "<", counter, limit)
+        head: tuple[Statement, ...] = (Step(counter, "++"),)
+        if self.chance(20):
+            head += (If(Binary(BOOL, ">", counter, limit), Block((Break(),)), None),)
+            condition = Literal(BOOL, True)
+        elif self.chance(50):
             condition = Binary(BOOL, "&&", condition, self.value(BOOL, 2))
         body = self.block(depth)
-        return [Declare(INT, name, Literal(INT, 0)), While(condition, Block((Step(counter, "++"), *body.statements)))]
+        return [Declare(INT, name, Literal(INT, 0)), While(condition, Block((*head, *body.statements)))]
 
     def _counted(self, depth: int) -> list[Statement]:
         type = self.random.choice((INT, LONG))
@@ -347,13 +385,19 @@ def _name_of(place: Expression) -> str:
 
 def _unchanging(e: Expression, name: str) -> Expression:
     """The expression; or, when something in it may change the variable, a zero instead."""
-    calls = [n for n in nodes(e) if isinstance(n, Call) or (isinstance(n, Builtin) and n.name in ("pop", "remove"))]
+    calls = [n for n in nodes(e) if isinstance(n, Call) or (isinstance(n, Builtin) and n.name in CHANGING)]
     touched = {part.name for call in calls for part in nodes(call) if isinstance(part, Name)}
     return simplest(e.type) or e if name in touched else e
 
 
 def _holds_job(type: Type) -> bool:
-    return isinstance(type, JobType) or (isinstance(type, VectorType) and _holds_job(type.element))
+    match type:
+        case VectorType():
+            return _holds_job(type.element)
+        case MapType():
+            return _holds_job(type.value)
+        case _:
+            return isinstance(type, JobType)
 
 
 # Whole programs
@@ -368,11 +412,15 @@ class Maker:
         self._types()
         constants = self._constants()
         lesses = self._lesses()
+        reducers = self._reducers()
+        externs = self._externs() if self.random.random() < 0.3 else []
         functions = [self._function(f"f{i}") for i in range(FUNCTIONS)]
         master = self._master()
-        everything = [*lesses, *functions]
+        everything = [*lesses, *reducers, *externs, *functions]
         self.random.shuffle(everything)
-        return Program(tuple(self.world.structs.values()), constants, tuple(everything), master)
+        structs = tuple(struct for struct in self.world.structs.values() if struct not in BUILT_IN)
+        files, style = self.random.choice((1, 1, 1, 2, 3)), self.random.choice((0, self.random.randrange(1, 1 << 16)))
+        return Program(structs, constants, tuple(everything), master, files, style)
 
     def _types(self) -> None:
         w, r = self.world, self.random
@@ -385,7 +433,7 @@ class Maker:
             VectorType(VectorType(INT)),
         ]
         w.types += [VectorType(r.choice((LONG, BOOL, FLOAT))), VectorType(LONG), VectorType(FLOAT)]
-        w.types += [MapType(STRING, INT), MapType(INT, VectorType(INT))]
+        w.types += [MapType(STRING, INT), MapType(INT, VectorType(INT)), MapType(STRING, VectorType(STRING))]
         w.types += [MapType(r.choice((LONG, CHAR, BOOL, STRING)), r.choice(w.types)), MapType(STRING, STRING)]
         for index in range(r.randint(2, 3)):
             name = f"s{index}"
@@ -394,7 +442,19 @@ class Maker:
                 fields.append(("kids", VectorType(StructType(name))))
             w.structs[name] = Struct(name, tuple(fields))
             w.types += [StructType(name), StructType(name), VectorType(StructType(name))]
-        w.types += [STRING, INT, VectorType(STRING)]
+        w.types += [
+            STRING,
+            INT,
+            VectorType(STRING),
+            MapType(STRING, StructType("s0")),
+            VectorType(MapType(STRING, INT)),
+        ]
+        w.types += [MapType(r.choice((INT, STRING)), MapType(STRING, INT)), MapType(CHAR, VectorType(StructType("s1")))]
+        if r.random() < 0.5:
+            w.structs["rng"] = BUILT_IN[0]
+            w.types.append(RNG)
+        if r.random() < 0.3:
+            w.types.append(JOB_STATE)
 
     def _constants(self) -> tuple[Constant, ...]:
         """Without failures: literals, and arithmetic that has none."""
@@ -402,8 +462,10 @@ class Maker:
         w = self.world
         maker = Expressions(World(self.random, w.structs, w.types))
         for index in range(4):
-            type = self.random.choice([INT, LONG, DOUBLE, STRING, VectorType(INT), VectorType(STRING), FLOAT, CHAR])
-            value = maker.literal(type, 0)
+            type = self.random.choice(
+                [INT, LONG, DOUBLE, STRING, VectorType(INT), VectorType(STRING), FLOAT, CHAR, *w.types]
+            )
+            value = maker.literal(type, 0) if type is not JOB_STATE else Literal(JOB_STATE, 1)
             numbers = [c for c in w.constants if c.type == type]
             if numbers and type in NUMBER_TYPES:
                 before = self.random.choice(numbers)
@@ -438,20 +500,48 @@ class Maker:
             made.append(function)
         return made
 
+    def _reducers(self) -> list[Function]:
+        """Associative ones: the sum, the larger one, the first, the last."""
+        made = []
+        for index, type in enumerate(dict.fromkeys(self.world.types)):
+            a, b = Name(type, "a"), Name(type, "b")
+            ways: list[Expression] = [a, b]
+            if type in (INT, LONG) or isinstance(type, VectorType):
+                ways += [Binary(type, "+", a, b)] * 4
+            if type in (INT, LONG):
+                ways += [Binary(type, "^", a, b), Builtin(type, "max", (a, b))]
+            body = Block((Return(self.random.choice(ways)),))
+            made.append(Function(f"both{index}", (Parameter(type, "a"), Parameter(type, "b")), type, body, True))
+        self.world.reducers = made
+        return made
+
+    def _externs(self) -> list[Function]:
+        made = []
+        for name, (result, types, _) in EXTERNS.items():
+            parameters = tuple(Parameter(type, f"x{index}") for index, type in enumerate(types))
+            made.append(Function(name, parameters, result, Block(()), is_extern=True))
+        self.world.functions += made
+        return made
+
     def _function(self, name: str) -> Function:
         w, r = self.world, self.random
         is_job = r.random() < 0.5
-        result: Type = VOID if r.random() < 0.1 else r.choice(w.types)
+        results = [f.result for f in w.functions if f.result is not VOID]
+        result: Type = VOID if r.random() < 0.1 else r.choice(results if results and r.random() < 0.45 else w.types)
         is_recursive = r.random() < 0.35
         parameters = [Parameter(INT, "depth")] if is_recursive else []
         parameters += [
-            Parameter(r.choice(w.types), f"p{index}", not is_job and r.random() < 0.4)
+            Parameter(
+                r.choice(results if results and r.random() < 0.3 else w.types),
+                f"p{index}",
+                not is_job and r.random() < 0.4,
+            )
             for index in range(r.randint(0, 3))
         ]
         prints = r.random() < 0.25
-        w.in_master, w.prints, w.calls_left = False, prints, 5
+        w.in_master, w.prints, w.calls_left, w.can_start = False, prints, 5, r.random() < 0.6
         w.scopes = [[Variable(p.type, p.name, p.name == "depth") for p in parameters]]
-        statements = Statements(w, result, quiet=not prints)
+        statements = Statements(w, result, not prints, is_job)
         head: tuple[Statement, ...] = ()
         if is_recursive:
             value = None if result is VOID else statements.fitting(result, 1)
@@ -462,7 +552,10 @@ class Maker:
         body = statements.statements(r.randint(2, 6), 2)
         if is_recursive:
             body += self._recursion(statements, name, parameters, result)
-        if result is not VOID:
+        tail = statements._tail() if r.random() < 0.2 else None
+        if tail is not None:
+            body += (Return(tail),)
+        elif result is not VOID:
             body += (Return(statements.fitting(result, 3)),)
         made = Function(name, tuple(parameters), result, Block((*head, *body)), is_job, prints)
         w.functions.append(made)
@@ -494,14 +587,14 @@ class Maker:
 
     def _master(self) -> Block:
         w = self.world
-        w.in_master, w.prints, w.scopes = True, True, [[]]
-        statements = Statements(w, None, quiet=False)
+        w.in_master, w.prints, w.can_start, w.scopes = True, True, True, [[]]
+        statements = Statements(w, None, False)
         made: list[Statement] = []
         for index in range(MASTER_STATEMENTS):
             w.calls_left = 3
             made += statements.statement(2) if index > 8 else [statements._declare()]
             if self.random.random() < 0.3:
-                made += self._jobs(statements)
+                made += statements.job_statement()
             if self.random.random() < 0.3 and w.scopes[0]:
                 shown = self.random.choice(w.scopes[0])
                 if not _holds_job(shown.type):
@@ -526,7 +619,7 @@ class Maker:
             made = s.call(function, 2, remote=True)
             if made is None:
                 return []
-            return [Declare(made.type, name := s._new(made.type), made), *self._asked(Name(made.type, name))]
+            return [Declare(made.type, name := s._new(made.type), made), *s._asked(Name(made.type, name))]
         made = s.call(function, 2)
         if made is None:
             return []
@@ -538,58 +631,6 @@ class Maker:
         if target is not None and self.random.random() < 0.4:
             return [Assign(target, "", made)]
         return [Evaluate(Builtin(VOID, "print", (made,)))]
-
-    def _jobs(self, s: Statements) -> list[Statement]:
-        """Starts jobs, keeps their handles, asks for them."""
-        w, r = self.world, self.random
-        jobs = [f for f in w.functions if f.is_job and not f.prints]
-        handles = [v for v in w.scopes[0] if isinstance(v.type, JobType)]
-        if handles and r.random() < 0.55:
-            return self._asked(Name((v := r.choice(handles)).type, v.name))
-        if not jobs:
-            return []
-        function = r.choice(jobs)
-        type = JobType(function.result)
-        if r.random() < 0.3 and function.result is not VOID:
-            return self._many(s, function)
-        made = s.call(function, 2, remote=True)
-        if made is None:
-            return []
-        return [Declare(type, s._new(type), made)]
-
-    def _asked(self, handle: Name) -> list[Statement]:
-        r = self.random
-        name = r.choice(("error", "story", "wait", "handle", "same"))
-        if name == "same":
-            asked: Expression = Binary(BOOL, "==", handle, handle)
-            asked = Builtin(
-                BOOL, "contains", (Builtin(VectorType(handle.type), "fill", (Literal(INT, 1), handle)), handle)
-            )
-        elif name == "handle":
-            return [Evaluate(Builtin(VOID, "wait", (handle,))), Evaluate(Builtin(VOID, "print", (handle,)))]
-        else:
-            asked = Builtin(JOB_STATE if name == "wait" else STRING, name, (handle,), method=r.random() < 0.4)
-        ended = [Evaluate(Builtin(VOID, "wait", (handle,)))] if name in ("error", "story") else []
-        return [*ended, Evaluate(Builtin(VOID, "print", (asked,)))]
-
-    def _many(self, s: Statements, function: Function) -> list[Statement]:
-        type = VectorType(JobType(function.result))
-        places = [i for i, parameter in enumerate(function.parameters) if parameter.name != "depth"]
-        if places and self.random.random() < 0.5:
-            call, index = s.call(function, 1, remote=True), self.random.choice(places)
-            if call is None:
-                return []
-            elements = s.value(VectorType(function.parameters[index].type), 2)
-            arguments = (*call.arguments[:index], elements, *call.arguments[index + 1 :])
-            return [Declare(type, s._new(type), Call(type, function.name, arguments, True, False, index))]
-        name = s._new(type)
-        made: list[Statement] = [Declare(type, name, None)]
-        for _ in range(self.random.randint(1, 4)):
-            self.world.calls_left = 3
-            call = s.call(function, 1, remote=True)
-            if call is not None:
-                made.append(Append(Name(type, name), (call,)))
-        return made
 
 
 def make_program(seed: int) -> Program:

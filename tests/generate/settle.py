@@ -10,11 +10,27 @@ import random
 from dataclasses import fields, replace
 from typing import Any
 
-from generate.show import show
+from generate.show import show_files
 from generate.shrink import simplest
-from generate.tree import Block, Case, Declare, For, Function, If, Literal, Node, Program, Return, Statement, Step
+from generate.tree import (
+    Block,
+    Builtin,
+    Case,
+    Declare,
+    Evaluate,
+    For,
+    Function,
+    If,
+    Literal,
+    Node,
+    Program,
+    Return,
+    Statement,
+    Step,
+    is_fail,
+)
 from generate.twin import Failed, Spent, Twin
-from ms.types import Type
+from ms.types import STRING, VOID, JobType, Type
 
 ROUNDS_MAX = 40
 KEPT = 0.25  # of the jobs' failures
@@ -40,12 +56,12 @@ def _tried(
     program: Program, kept: set[int], choice: random.Random, ends_badly: bool
 ) -> tuple[dict[int, Type | None], int | None]:
     """The statements that fail, and where the program may end with its failure."""
-    twin = Twin(program, show(program)[1])
+    twin = Twin(program, show_files(program)[1])
     culprits: dict[int, Type | None] = {}
     total = len(program.master.statements)
     for number, statement in enumerate(program.master.statements):
         before = {name: cell.get() for name, cell in twin.master_variables.items()}
-        size = len(twin.output)
+        size, errors_size, files = len(twin.output), len(twin.errors), dict(twin.files)
         twin.start_statement()
         try:
             if twin.run(statement) is not None:
@@ -53,7 +69,7 @@ def _tried(
         except (Failed, Spent) as problem:
             if isinstance(problem, Failed) and ends_badly and number > total * 2 // 3 and not culprits:
                 return {}, number
-            place = twin.innermost if isinstance(problem, Failed) else statement
+            place = twin.culprit if isinstance(problem, Failed) else statement
             if not (
                 culprits and isinstance(problem, Failed) and problem.message == "no job"
             ):  # or it follows from another
@@ -61,12 +77,14 @@ def _tried(
             twin.forget_frames()
             twin.start_statement()
             del twin.output[size:]
+            del twin.errors[errors_size:]
+            twin.files = files
             for name, value in before.items():
                 twin.master_variables[name].put(value)
             if isinstance(statement, Declare):
                 twin.run(Declare(statement.type, statement.name, None))
     for node in twin.job_failures:
-        if id(node) not in kept and id(node) not in culprits:
+        if id(node) not in kept and id(node) not in culprits and not is_fail(node):
             if choice.random() < KEPT:
                 kept.add(id(node))
             else:
@@ -106,6 +124,8 @@ def _harmless(node: Node) -> Statement:
         case If():
             return node.then
         case Return(value=value) if value is not None:
+            if isinstance(value.type, JobType):  # a tail job or a function that gives a handle
+                return Evaluate(Builtin(VOID, "fail", (Literal(STRING, b"no handle"),)))
             simple = simplest(value.type)
             return Return(simple) if simple is not None and not isinstance(value, Literal) else Block(())
         case _:

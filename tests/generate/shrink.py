@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
-from generate.tree import SCALARS, Block, Builtin, Call, Expression, If, Literal, Node, Program, StructOf
-from ms.types import BOOL, FLOATS, STRING, JobType, MapType, StructType, Type, VectorType
+from generate.tree import SCALARS, Block, Builtin, Call, Case, Expression, If, Literal, Node, Program, StructOf
+from ms.types import BOOL, FLOATS, JOB_STATE, STRING, JobType, MapType, StructType, Type, VectorType
 
 Path = tuple[tuple[str, int], ...]
 
@@ -57,6 +57,8 @@ def _with(node: Any, path: Path, new: Node | None) -> Any:
 
 
 def simplest(type: Type) -> Expression | None:
+    if type is JOB_STATE:
+        return Literal(type, 0)
     if type in SCALARS:
         return Literal(type, 0.0 if type in FLOATS else False if type is BOOL else 0)
     if type == STRING:
@@ -92,7 +94,7 @@ def _simpler(node: Node) -> Iterator[Node]:
         yield node.body
 
 
-_LISTS = ("statements", "functions", "constants", "structs", "cases")
+_LISTS = ("statements", "functions", "constants", "structs", "cases", "elements", "fields", "values")
 
 
 def _without(program: Program, size: int) -> Iterator[Program]:
@@ -107,9 +109,35 @@ def _without(program: Program, size: int) -> Iterator[Program]:
                 yield fewer if not path else _with(program, path, fewer)  # type: ignore[misc]
 
 
+def _master_without(program: Program) -> Iterator[Program]:
+    """The program without half of its master, without quarters and so on, from the end."""
+    statements = program.master.statements
+    size = len(statements) // 2
+    while size > 0:
+        for start in range(len(statements) - size, -1, -size):
+            yield replace(program, master=Block(statements[:start] + statements[start + size :]))
+        size //= 2
+
+
+def _flattened(program: Program) -> Iterator[Program]:
+    """With a block's statements in the place of the block."""
+    for path, node in _paths(program):
+        if path and isinstance(node, Block | Case):
+            body = node if isinstance(node, Block) else node.body
+            for index, part in enumerate(body.statements):
+                if isinstance(part, Block):
+                    flat = Block((*body.statements[:index], *part.statements, *body.statements[index + 1 :]))
+                    yield _with(program, path, flat if isinstance(node, Block) else replace(node, body=flat))
+
+
 def _smaller(program: Program) -> Iterator[Program]:
-    for size in (16, 8, 4, 2, 1):
+    if program.style or program.files > 1:
+        yield replace(program, style=0, files=1)
+        yield replace(program, style=0)
+    yield from _master_without(program)
+    for size in (8, 4, 2, 1):
         yield from _without(program, size)
+    yield from _flattened(program)
     for path, node in _paths(program):
         for other in _simpler(node):
             if path:
@@ -123,7 +151,13 @@ def _pruned(program: Program) -> Program:
     waiting: list[Node] = [program.master]
     while waiting:
         for node in nodes(waiting.pop()):
-            called = {node.function} if isinstance(node, Call) else {node.less} if isinstance(node, Builtin) else set()
+            called = (
+                {node.function, node.reduce}
+                if isinstance(node, Call)
+                else {node.less}
+                if isinstance(node, Builtin)
+                else set()
+            )
             waiting += [functions[name] for name in called - needed if name in functions]
             needed |= called
     return replace(program, functions=tuple(each for each in program.functions if each.name in needed))

@@ -21,7 +21,8 @@ Value: TypeAlias = "int | float | bool | bytes | tuple[Value, ...] | dict[Value,
 
 
 class Job:
-    """A job that has been started, and has ended: a result, or the message and the story of its failure."""
+    """A job that has been started, and has ended: a result, or the message (the innermost one, of jobs that wait for
+    jobs) and the lines of the story of its failure."""
 
     def __init__(self, call: str, result: Value = 0, message: str = "", story: tuple[str, ...] = ()) -> None:
         self.call = call
@@ -133,16 +134,27 @@ class MapOf(Node):
 
 
 @dataclass(frozen=True, eq=False)
+class Range(Node):
+    """What `each` goes over, in the place of a vector of its type."""
+
+    type: Type
+    low: Expression
+    high: Expression
+
+
+@dataclass(frozen=True, eq=False)
 class Call(Node):
-    """A function of the program, or (`remote`) a job of it. `method`: written x.f(…). `each`: the argument, if any, of
-    whose elements each gets a job. An argument of a remote call may be a handle that stands for its result."""
+    """A function of the program, or (`remote`) a job of it. `method`: written x.f(…). `each`: the arguments, if any, of
+    whose elements each gets a job; `reduce`: the job that combines the results. An argument of a remote call may be a
+    handle that stands for its result, or a vector of such."""
 
     type: Type
     function: str
     arguments: tuple[Expression, ...]
     remote: bool = False
     method: bool = False
-    each: int = -1
+    each: tuple[int, ...] = ()
+    reduce: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +181,7 @@ Expression: TypeAlias = (
     | VectorOf
     | MapOf
     | StructOf
+    | Range
     | Call
     | Builtin
 )
@@ -326,7 +339,8 @@ class Parameter(Node):
 
 @dataclass(frozen=True, eq=False)
 class Function(Node):
-    """`prints`: something in it, or in what it calls, does, so that it must not run beside other things."""
+    """`prints`: something in it, or in what it calls, does, so that it must not run beside other things. An extern one
+    has an empty body."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -334,14 +348,31 @@ class Function(Node):
     body: Block
     is_job: bool = False
     prints: bool = False
+    is_extern: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Program(Node):
+    """`files`: how many it has; what is not in the first one is imported. `style`: how it is written, 0 for plainly."""
+
     structs: tuple[Struct, ...]
     constants: tuple[Constant, ...]
     functions: tuple[Function, ...]
     master: Block
+    files: int = 1
+    style: int = 0
+
+
+RNG = StructType("rng")
+EXEC_RESULT = StructType("exec_result")
+BUILT_IN = (
+    Struct("rng", (("s0", LONG), ("s1", LONG), ("s2", LONG), ("s3", LONG))),
+    Struct("exec_result", (("code", INT), ("out", STRING), ("err", STRING))),
+)
+
+
+def is_fail(statement: Node | None) -> bool:
+    return isinstance(statement, Evaluate) and isinstance(statement.value, Builtin) and statement.value.name == "fail"
 
 
 def fields_of(structs: dict[str, Struct], type: Type) -> tuple[tuple[str, Type], ...]:

@@ -1,9 +1,9 @@
 """What an abstract program does, said by walking its tree: what it prints, and how it fails.
 
 It shares nothing with the compiler. Values are immutable, so nothing can be aliased, and a reference is a cell with a
-path. Built-in functions stand in `library.py`. Jobs run where they are started, which is what the language promises
-about those without side effects. Always holds: no program runs for ever (`Spent`), and `Failed` has left every cell as
-it was when the failing statement's own changes were done.
+path. Built-in functions stand in `library.py` and `outside.py`. Jobs run where they are started, which is what the
+language promises about those without side effects. Always holds: no program runs for ever (`Spent`), and `Failed` has
+left every cell as it was when the failing statement's own changes were done.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from generate import library
+from generate import library, outside
 from generate.tree import (
+    BUILT_IN,
     NO_JOB,
     Append,
     Assign,
@@ -43,6 +44,7 @@ from generate.tree import (
     MapOf,
     Name,
     Program,
+    Range,
     Return,
     Slice,
     Statement,
@@ -54,10 +56,11 @@ from generate.tree import (
     VectorOf,
     While,
     fields_of,
+    is_fail,
     zero_of,
 )
 from generate.values import Failed, arithmetic, compared, converted, text_of, wrapped
-from ms.types import BOOL, CHAR, INT, STRING, MapType, Type, VectorType, common_type
+from ms.types import BOOL, CHAR, INT, STRING, JobType, MapType, Type, VectorType, common_type
 
 STEPS_MAX = 60_000  # of one statement of the master
 SIZE_MAX = 3_000  # elements of one vector
@@ -121,7 +124,7 @@ BREAK, CONTINUE = Jump("break"), Jump("continue")
 class Frame:
     function: str
     scopes: list[dict[str, Cell]]
-    line: int = 0
+    place: str = ""
     statement: Statement | None = None
 
 
@@ -134,12 +137,15 @@ class Place:
 
 
 class Twin:
-    def __init__(self, program: Program, lines: dict[int, int]) -> None:
-        self.structs = {struct.name: struct for struct in program.structs}
+    def __init__(self, program: Program, places: dict[int, str]) -> None:
+        self.structs = {struct.name: struct for struct in (*BUILT_IN, *program.structs)}
         self.output = bytearray()
+        self.errors = bytearray()
+        self.files: dict[bytes, bytes] = {}
         self._functions = {function.name: function for function in program.functions}
-        self._lines = lines
+        self._places = places
         self._steps = 0
+        self._depth = 0  # of jobs within jobs
         self.job_failures: list[Statement] = []
         self._constants: dict[str, Cell] = {}
         self._frames = [Frame("master", [{}])]
@@ -160,6 +166,14 @@ class Twin:
         """What runs, or has failed."""
         return self._frames[-1].statement
 
+    @property
+    def culprit(self) -> Statement | None:
+        """What has failed, and was not made to fail."""
+        for frame in reversed(self._frames):
+            if not is_fail(frame.statement):
+                return frame.statement
+        return self.innermost
+
     def forget_frames(self) -> None:
         """After a failure in the master, as if the statement had not been there."""
         del self._frames[1:]
@@ -167,7 +181,7 @@ class Twin:
 
     def story(self) -> tuple[str, ...]:
         """Places of all calls, the innermost first."""
-        return tuple(f"{frame.line} in {frame.function}" for frame in reversed(self._frames))
+        return tuple(f"{frame.place} in {frame.function}" for frame in reversed(self._frames))
 
     def spend(self, count: int) -> None:
         self._steps += count
@@ -213,6 +227,11 @@ class Twin:
                 given = {name: self.value(each) for name, each in e.fields}
                 fields = fields_of(self.structs, e.type)
                 return tuple(given.get(name, zero_of(self.structs, type)) for name, type in fields)
+            case Range():
+                assert isinstance(e.type, VectorType)
+                low, high = (converted(self.value(each), each.type, e.type.element) for each in (e.low, e.high))
+                self.spend(max(0, high - low))  # type: ignore[operator]
+                return tuple(range(low, high))  # type: ignore[arg-type]
             case Call():
                 return self._call(e)
             case Builtin():
@@ -315,18 +334,40 @@ class Twin:
 
     def _call(self, e: Call) -> Value:
         function = self._functions[e.function]
+        if function.is_extern:
+            return outside.call_extern(function.name, [self.value(each) for each in e.arguments])
         given: list[Value | Place] = []
         for parameter, argument in zip(function.parameters, e.arguments):
             given.append(self.place(argument) if parameter.is_reference else self.value(argument))
-        if e.each >= 0:
-            alone = [given[: e.each], given[e.each + 1 :]]
-            jobs = [
-                self._remote(function, [Cell(value) for value in (*alone[0], each, *alone[1])])  # type: ignore[arg-type]
-                for each in given[e.each]  # type: ignore[union-attr]
-            ]
-            return tuple(jobs)
+        if e.each:
+            jobs = tuple(self._each(function, e, given))  # type: ignore[arg-type]
+            return self._reduced(self._functions[e.reduce], jobs) if e.reduce else jobs
         cells = [self.reached(each) if isinstance(each, Place) else Cell(each) for each in given]
         return self._remote(function, cells) if e.remote else self._run(function, cells)
+
+    def _each(self, function: Function, e: Call, given: list[Any]) -> Iterator[Job]:
+        """A job for each of the elements, which go in step."""
+        first = e.each[0]
+        for other in e.each[1:]:
+            if len(given[other]) != len(given[first]):
+                raise Failed(f"each: {len(given[first])} and {len(given[other])} elements")
+        for number in range(len(given[first])):
+            row = [value[number] if i in e.each else value for i, value in enumerate(given)]
+            for i in e.each:
+                kind = e.arguments[i].type
+                assert isinstance(kind, VectorType)
+                if not isinstance(kind.element, JobType | VectorType):
+                    row[i] = converted(row[i], kind.element, function.parameters[i].type)
+            yield self._remote(function, [Cell(value) for value in row])
+
+    def _reduced(self, function: Function, jobs: tuple[Job, ...]) -> Job:
+        """Pairwise; which way does not matter."""
+        if not jobs:
+            return Job("", 0, "nothing to reduce")
+        total = jobs[0]
+        for job in jobs[1:]:
+            total = self._remote(function, [Cell(total), Cell(job)])
+        return total
 
     def call_with(self, name: str, *arguments: Value) -> Value:
         return self._run(self._functions[name], [Cell(each) for each in arguments])
@@ -337,33 +378,63 @@ class Twin:
         scope = {parameter.name: cell for parameter, cell in zip(function.parameters, cells)}
         self._frames.append(Frame(function.name, [scope]))
         jump = self._statements(function.body.statements)
+        value = jump.value if jump is not None else 0
+        if isinstance(value, Job) and not isinstance(function.result, JobType):
+            value = library.result(value)  # a tail job, of one that was called by its name
         self._frames.pop()
-        return jump.value if jump is not None else 0
+        return value
 
     def _remote(self, function: Function, cells: list[Cell]) -> Job:
         for cell in cells:
-            job = cell.get()
-            if isinstance(job, Job):
-                if job is NO_JOB:
-                    raise Failed("no job")
-                if job.message:
-                    return Job(f"{function.name}(...)", 0, job.message, job.story)
-                cell.put(job.result)
+            given = cell.get()
+            jobs = given if isinstance(given, tuple) else (given,)
+            if any(job is NO_JOB for job in jobs):
+                raise Failed("no job")
+        failed = self._awaited(function, cells)
+        if failed is not None:
+            return failed
         frames = self._frames
         self._frames = []
+        self._depth += 1
+        if self._depth > DEPTH_MAX:
+            self._depth -= 1
+            raise Spent
         types = [parameter.type for parameter in function.parameters]
         texts = [text_of(self.structs, type, cell.get(), True) for type, cell in zip(types, cells)]
         call = f"{function.name}({b', '.join(texts).decode('latin-1')})"
         try:
-            return Job(call, self._run(function, cells))
+            scope = {parameter.name: cell for parameter, cell in zip(function.parameters, cells)}
+            self._frames.append(Frame(function.name, [scope]))
+            jump = self._statements(function.body.statements)
+            value = jump.value if jump is not None else 0
+            if isinstance(value, Job):
+                return Job(call, value.result, value.message, value.story)
+            return Job(call, value)
         except Failed as failure:
             places = list(self.story())
             places[0] += f": {failure.message}"
             if self.innermost is not None:
                 self.job_failures.append(self.innermost)
-            return Job(call, 0, failure.message, (*places, *failure.story))
+            return Job(call, 0, failure.innermost, (*places, *failure.story))
         finally:
             self._frames = frames
+            self._depth -= 1
+
+    def _awaited(self, function: Function, cells: list[Cell]) -> Job | None:
+        """Puts results in the places of handles; what becomes of the job when one of those has failed. Of several that
+        fail nobody knows which comes first."""
+        bad: list[Job] = []
+        for parameter, cell in zip(function.parameters, cells):
+            given = cell.get()
+            jobs = [job for job in (given if isinstance(given, tuple) else (given,)) if isinstance(job, Job)]
+            bad += [job for job in jobs if job.message]
+            if isinstance(given, Job):
+                cell.put(given.result)
+            elif jobs or (given == () and parameter.type == STRING):
+                cell.put(library.made(parameter.type, [job.result for job in jobs]))
+        if len({job.message for job in bad} | {job.story for job in bad}) > 2:
+            raise Spent
+        return Job(f"{function.name}(...)", 0, bad[0].message, bad[0].story) if bad else None
 
     # Statements
 
@@ -387,7 +458,7 @@ class Twin:
 
     def at(self, s: Statement) -> None:
         self.spend(1)
-        self._frames[-1].line = self._lines.get(id(s), 0)
+        self._frames[-1].place = self._places.get(id(s), "")
         self._frames[-1].statement = s
 
     def run(self, s: Statement) -> Jump | None:
@@ -527,16 +598,19 @@ class Twin:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a program does. `story`: the lines of its failure, as "LINE in FUNCTION", the message behind the first."""
+    """What a program does. `story`: the lines of its failure, as "FILE:LINE in FUNCTION", those of its own calls first,
+    then those of the job that failed, which have their messages."""
 
     output: bytes
+    errors: bytes
+    has_failures: bool  # also of jobs
     message: str = ""
     story: tuple[str, ...] = ()
 
 
-def expectation(program: Program, lines: dict[int, int]) -> Expected:
+def expectation(program: Program, places: dict[int, str]) -> Expected:
     """May raise Spent."""
-    twin = Twin(program, lines)
+    twin = Twin(program, places)
     try:
         for statement in program.master.statements:
             twin.start_statement()
@@ -544,5 +618,5 @@ def expectation(program: Program, lines: dict[int, int]) -> Expected:
                 break
     except Failed as failure:
         places = list(twin.story())
-        return Expected(bytes(twin.output), failure.message, (*places, *failure.story))
-    return Expected(bytes(twin.output))
+        return Expected(bytes(twin.output), bytes(twin.errors), True, failure.message, (*places, *failure.story))
+    return Expected(bytes(twin.output), bytes(twin.errors), bool(twin.job_failures))

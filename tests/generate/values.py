@@ -34,12 +34,14 @@ STATES = ("running", "finished", "failed")
 
 
 class Failed(Exception):
-    """The program fails here, with this message. `story`: lines that come behind those of the calls."""
+    """The program fails here, with this message. `story`: lines that come behind those of the calls; `innermost`: what
+    was wrong where it began, when that was in a job."""
 
-    def __init__(self, message: str, story: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, story: tuple[str, ...] = (), innermost: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.story = story
+        self.innermost = innermost or message
 
 
 def wrapped(value: int, type: Type) -> int:
