@@ -184,14 +184,23 @@ static bool decode(const ms_server *server, const ms_frame *frame, spawn *s)
 
 typedef enum made { MADE, NO_MEMORY, BAD_HOLE } made;
 
-static made add_holes(ms_peer *peer, const spawn *s, ms_job *job)
+/* A job waits for children of its own parent only. So no job waits, through others, for itself: what one waits for was started before
+ * it, or is started by what it waits for. */
+static bool may_wait_for(const ms_child *dependency, const ms_job *parent)
+{
+    if (dependency == NULL || dependency->released)
+        return false;
+    return parent == NULL || dependency->job->place == MS_PLACE_ENDED || dependency->job->relations->parent == parent;
+}
+
+static made add_holes(ms_peer *peer, const spawn *s, ms_job *job, const ms_job *parent)
 {
     uint32_t before = 0;
     for (uint32_t i = 0; i < s->hole_count; i++) {
         const uint8_t *hole = s->holes + (size_t)i * MS_SPAWN_HOLE_SIZE;
         const ms_child *dependency = find(&peer->children, ms_get_u32(hole + 4));
         uint32_t offset = ms_get_u32(hole);
-        if (dependency == NULL || dependency->released || offset < before || offset > s->size)
+        if (!may_wait_for(dependency, parent) || offset < before || offset > s->size)
             return BAD_HOLE;
         if (!ms_job_add_hole(job, offset, dependency->job))
             return NO_MEMORY;
@@ -203,7 +212,8 @@ static made add_holes(ms_peer *peer, const spawn *s, ms_job *job)
 static ms_job *make(ms_server *server, ms_peer *peer, const spawn *s)
 {
     ms_job *job = ms_job_create(&server->spawned_pool, s->ordinal, s->size);
-    made result = job == NULL || ms_relations_of(job) == NULL ? NO_MEMORY : add_holes(peer, s, job);
+    const ms_job *parent = ms_scheduler_job(server->scheduler, peer->slave, s->parent); /* null: it was given up */
+    made result = job == NULL || ms_relations_of(job) == NULL ? NO_MEMORY : add_holes(peer, s, job, parent);
     if (result == MADE) {
         if (s->size > 0)
             memcpy(ms_job_arguments(job), s->arguments, s->size);
