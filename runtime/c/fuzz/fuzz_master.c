@@ -315,6 +315,7 @@ static void stop_server(void)
 {
     fake_let_time_flow(true);
     shut(server);
+    MUST(server->scheduler->pending_count == 0 && server->scheduler->running_count == 0 && server->scheduler->waiting_count == 0);
     for (uint32_t i = 0; i < JOB_MAX; i++) {
         MUST(jobs[i] == NULL || ms_job_state_now(jobs[i]) != (uint32_t)MS_RUNNING); /* all has ended */
         let_go(i);

@@ -195,11 +195,19 @@ void ms_peers_flush(ms_server *server)
 
 /* ---- What the scheduler wants ---- */
 
-/* The arguments of a job that were sent from where they lie have been sent. */
+/* Arguments that are sent from where they lie. The job stays as long, even when it has been cancelled and the program has let go of it. */
+typedef struct sent_arguments {
+    ms_job *job;
+    ms_job_pool *pool;
+} sent_arguments;
+
+/* They have been sent. */
 static void release_arguments(void *owner)
 {
-    ms_job *job = owner;
-    job->lent = false;
+    sent_arguments *sent = owner;
+    sent->job->lent = false;
+    ms_job_drop(sent->pool, sent->job, false);
+    free(sent);
 }
 
 static void fail_too_large(ms_job *job, uint64_t size, uint64_t size_max)
@@ -235,13 +243,18 @@ static void send_run(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid
         ms_peer_send(server, peer, header, ms_job_arguments(job));
         return;
     }
-    ms_segment arguments = {ms_job_arguments(job), job->arguments_size, release_arguments, job};
+    sent_arguments *sent = malloc(sizeof *sent);
+    ms_segment arguments = {ms_job_arguments(job), job->arguments_size, release_arguments, sent};
     if (ms_sender_size(&peer->sender) == 0)
         peer->moved_at = server->now;
-    if (ms_sender_lend(&peer->sender, header, arguments))
+    if (sent != NULL && ms_sender_lend(&peer->sender, header, arguments)) {
+        *sent = (sent_arguments){job, server->pool};
+        ms_job_hold(job);
         job->lent = true;
-    else
+    } else {
+        free(sent);
         ms_peer_doom(server, peer, "no memory for what it is to be sent");
+    }
     mark_dirty(server, peer);
 }
 
