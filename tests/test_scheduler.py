@@ -190,6 +190,20 @@ def test_a_crash_costs_one_attempt_of_one_job(library: tuple[Any, Any]) -> None:
     finally:
         world.close()
 
+def test_dependents_go_to_all_slaves(library: tuple[Any, Any]) -> None:
+    world = World(library)
+    try:
+        slaves = [world.join(1) for _ in range(3)]
+        first = world.submit(3)
+        for _ in range(3):
+            world.submit(3, [first])
+        (slave,) = (one for one in slaves if world.slaves[one])
+        world.answer(slave, min(world.slaves[slave]), fails=False)
+        assert [len(world.slaves[one]) for one in slaves] == [1, 1, 1]
+    finally:
+        world.close()
+
+
 def test_nothing_joins_a_last_attempt_beside_jobs_that_wait(library: tuple[Any, Any]) -> None:
     world = World(library, lost_max=2)
     try:

@@ -70,9 +70,10 @@ static void compact_given_up(ms_scheduler *s, ms_slave *slave)
 void ms_attempt_give_up(ms_scheduler *s, const ms_attempt *attempt)
 {
     ms_slave *slave = &s->slaves[attempt->slave];
-    if (slave->given_up_jid_count == slave->given_up_jid_capacity)
+    bool full = slave->given_up_jid_count == slave->given_up_jid_capacity;
+    if (full)
         compact_given_up(s, slave);
-    if (slave->given_up_jid_count * 2 >= slave->given_up_jid_capacity) {
+    if (full && slave->given_up_jid_count * 2 >= slave->given_up_jid_capacity) {
         slave->given_up_jid_capacity = slave->given_up_jid_capacity * 2 + 8;
         slave->given_up_jids = ms_scheduler_grow(slave->given_up_jids, slave->given_up_jid_capacity * sizeof *slave->given_up_jids);
     }

@@ -76,7 +76,8 @@ void ms_scheduler_submit(ms_scheduler *s, ms_job *job, uint64_t now)
     assert(job->place == MS_PLACE_NEW && job->ordinal > 0 && job->ordinal <= s->job_count);
     ms_end_admit(s, job);
     ms_end_settle(s);
-    if (!s->saturated)
+    bool needless = s->reserved != MS_NO_SLAVE && s->alone.first == NULL; /* the job has ended at once, and others with it */
+    if (!s->saturated || needless)
         ms_place_pump(s, now);
 }
 
@@ -193,10 +194,11 @@ uint32_t ms_scheduler_lost(ms_scheduler *s, uint32_t number, uint64_t now)
 
 static void after_attempt(ms_scheduler *s, ms_slave *slave, uint64_t now)
 {
-    if (slave->reserved || s->alone.first != NULL)
-        ms_place_pump(s, now);
+    bool special = s->reserved != MS_NO_SLAVE || s->alone.first != NULL;
+    if (s->saturated && !special)
+        ms_place_feed(s, slave, now); /* no other has room */
     else
-        ms_place_feed(s, slave, now);
+        ms_place_pump(s, now);
 }
 
 ms_answer ms_scheduler_answer(ms_scheduler *s, uint32_t number, int32_t ordinal, uint32_t jid, uint64_t now)
