@@ -90,7 +90,7 @@ int ms_scheduler_lent(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uin
 int ms_scheduler_regained(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
 void ms_scheduler_unsent(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 int ms_scheduler_attempt(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
-void ms_scheduler_recalled(ms_scheduler *scheduler, uint32_t slave);
+void ms_scheduler_recalled(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 void ms_scheduler_look(ms_scheduler *scheduler, uint64_t now);
 void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
 """

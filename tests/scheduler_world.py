@@ -194,7 +194,7 @@ class World:
                 self.give_back(slave, jid)
         del self.asked[slave]
         self.stalled.discard(slave)
-        self.lib.ms_scheduler_recalled(self.scheduler, slave)
+        self.lib.ms_scheduler_recalled(self.scheduler, slave, self.now)
         self.act()
 
     def lose(self, slave: int) -> None:

@@ -582,7 +582,8 @@ static void recalled(ms_server *server, ms_peer *peer, const ms_frame *frame)
     }
     if (frame->header.length % 4 != 0)
         ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(MS_WIRE_BAD_PAYLOAD));
-    ms_scheduler_recalled(server->scheduler, peer->slave);
+    ms_scheduler_recalled(server->scheduler, peer->slave, server->now);
+    ms_peers_act(server);
 }
 
 static void said_bye(ms_server *server, ms_peer *peer)

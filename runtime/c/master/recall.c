@@ -106,10 +106,11 @@ void ms_scheduler_look(ms_scheduler *s, uint64_t now)
         s->look_at = now + PATIENCE_NS;
 }
 
-void ms_scheduler_recalled(ms_scheduler *s, uint32_t number)
+void ms_scheduler_recalled(ms_scheduler *s, uint32_t number, uint64_t now)
 {
     s->slaves[number].recalling = s->slaves[number].stalled = false;
     ms_place_note(s, &s->slaves[number]);
+    ms_place_pump(s, now); /* it takes jobs again */
     ms_recall_soon(s);
 }
 

@@ -198,7 +198,7 @@ ms_answer ms_scheduler_crashed(ms_scheduler *scheduler, uint32_t slave, uint32_t
  * else ends there. */
 ms_answer ms_scheduler_give_back(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, uint64_t now);
 /* It has answered a recall; what it gives back has been told before. */
-void ms_scheduler_recalled(ms_scheduler *scheduler, uint32_t slave);
+void ms_scheduler_recalled(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 /* Whether jobs are to be recalled. Called when `look_at` has come, and perhaps more often. */
 void ms_scheduler_look(ms_scheduler *scheduler, uint64_t now);
 /* What the scheduler knows of an attempt that a slave speaks of; changes nothing. */

@@ -149,7 +149,7 @@ static void look_at_choice(sim *s, const sim_job *job, uint32_t number)
     uint32_t busy = sim_busy(s, number);
     bool suspects = false;
     HOLDS(s, job->place == MS_PLACE_PENDING && job->attempt == SIM_NONE);
-    HOLDS(s, slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !s->shutting);
+    HOLDS(s, slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !slave->stalled && !s->shutting);
     for (int i = 0; i < s->attempt_count; i++) {
         const sim_attempt *other = &s->attempts[i];
         if (other->job == SIM_NONE || other->slave != number)
@@ -218,6 +218,38 @@ static void carry_out_run(sim *s, const ms_action *action)
     HOLDS(s, job->record->jid == action->jid && job->record->slave == action->slave);
 }
 
+static int attempt_of(const sim *s, const ms_action *action)
+{
+    for (int i = 0; i < s->attempt_count; i++)
+        if (s->attempts[i].job != SIM_NONE && s->attempts[i].jid == action->jid && s->attempts[i].slave == action->slave)
+            return i;
+    HOLDS(s, false);
+    return SIM_NONE;
+}
+
+/* Its job has ended, or it is in the queue of a slave that does not answer a recall and goes to another. */
+static void carry_out_cancel(sim *s, const ms_action *action)
+{
+    int at = attempt_of(s, action);
+    sim_slave *slave = &s->slaves[action->slave];
+    if (s->attempts[at].given_up)
+        return;
+    HOLDS(s, slave->recalling && s->now - slave->recalled_at >= SIM_HEARTBEAT_NS / 2 && !s->attempts[at].lent);
+    HOLDS(s, sim_busy(s, action->slave) > slave->slots);
+    slave->stalled = true;
+    sim_model_revoke(s, at);
+}
+
+static void carry_out_recall(sim *s, const ms_action *action)
+{
+    sim_attempt *attempt = &s->attempts[attempt_of(s, action)];
+    sim_slave *slave = &s->slaves[action->slave];
+    HOLDS(s, !attempt->given_up && !attempt->lent && !attempt->asked && !slave->leaving && !slave->dropped);
+    HOLDS(s, sim_busy(s, action->slave) > slave->slots && s->scheduler->pending.first == NULL);
+    attempt->asked = slave->recalling = true;
+    slave->recalled_at = s->now;
+}
+
 static void fill_or_unsend(sim *s, sim_job *job)
 {
     if (fill(s, job))
@@ -266,7 +298,7 @@ static void add_up(const sim *s, sums of[SIM_SLAVES_MAX])
         if (one->job == SIM_NONE)
             continue;
         const ms_attempt *attempt = ms_attempt_at(s->scheduler, one->slave, one->jid);
-        HOLDS(s, attempt != NULL && attempt->ordinal == one->ordinal && attempt->lent == one->lent);
+        HOLDS(s, attempt != NULL && attempt->ordinal == one->ordinal && attempt->lent == one->lent && attempt->asked == one->asked);
         ms_answer answer = one->given_up ? MS_ANSWER_STALE : MS_ANSWER_FINE;
         HOLDS(s, ms_scheduler_job(s->scheduler, one->slave, one->jid) == (one->given_up ? NULL : s->jobs[one->job].record));
         HOLDS(s, ms_scheduler_attempt(s->scheduler, one->slave, one->jid) == answer);
@@ -292,6 +324,7 @@ static void compare_sets(const sim *s, uint32_t number, const sums *sum, bool ta
         [MS_SET_LAST] = open && busy < (slave->isolates ? slave->slots : 1),
         [MS_SET_FREE] = open && !real->reserved && busy < slave->slots,
         [MS_SET_ROOMY] = roomy && !real->stuffed,
+        [MS_SET_CROWDED] = busy > slave->slots && !slave->leaving && !slave->dropped,
     };
     for (int i = 0; i < MS_SET_COUNT; i++)
         HOLDS(s, (ms_bitset_next(&s->scheduler->sets[i], number) == number) == expected[i]);
@@ -315,7 +348,8 @@ static void compare_slaves(const sim *s)
         slot_count += slave->leaving ? 0 : slave->slots;
         reserved_count += real->reserved;
         HOLDS(s, !real->reserved || scheduler->reserved == i);
-        bool takes = slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full;
+        bool takes = slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !slave->stalled;
+        HOLDS(s, real->recalling == slave->recalling && real->stalled == slave->stalled);
         compare_sets(s, i, sum, takes);
         if (!takes || sum->alone > 0)
             continue;
@@ -364,7 +398,8 @@ void sim_act(sim *s, bool thoroughly)
         const ms_action action = scheduler->actions[i];
         switch (action.kind) {
         case MS_SEND_RUN: carry_out_run(s, &action); break;
-        case MS_SEND_CANCEL: break;
+        case MS_SEND_CANCEL: carry_out_cancel(s, &action); break;
+        case MS_SEND_RECALL: carry_out_recall(s, &action); break;
         case MS_SEND_PING: s->slaves[action.slave].pinged_at = s->now; break;
         case MS_DROP_SLAVE: dropped[action.slave] = true; break;
         case MS_JOB_ENDED: carry_out_end(s, &action); break;

@@ -41,13 +41,16 @@ typedef struct sim_attempt {
     uint32_t jid, slave, ordinal;
     int job; /* SIM_NONE: nothing here */
     bool given_up, lent, alone, suspect;
+    bool asked; /* back */
     uint64_t number; /* they count up */
 } sim_attempt;
 
 typedef struct sim_slave {
     uint32_t slots; /* 0: nobody */
     bool leaving, dropped, full, isolates, silent;
-    uint64_t heard_at, pinged_at;
+    bool recalling; /* it has been asked for jobs */
+    bool stalled;   /* for so long that it gets nothing more until it answers */
+    uint64_t heard_at, pinged_at, recalled_at;
 } sim_slave;
 
 typedef struct sim {
@@ -88,6 +91,9 @@ void sim_answer(sim *s, int attempt, bool fails);
 void sim_answer_wrong(sim *s, uint32_t slave, int32_t ordinal, uint32_t jid);
 void sim_give_back(sim *s, int attempt);
 void sim_crash(sim *s, int attempt);
+/* A slave answers a recall, when there is one. */
+void sim_recalled(sim *s, uint32_t slave);
+void sim_look(sim *s);
 void sim_tail(sim *s, int attempt, uint32_t ordinal, const int *needs, int need_count);
 void sim_lend(sim *s, int attempt);
 /* The program cancels it; the scheduler hears of it now, or (`late`) by sim_tell_cancelled. */
@@ -107,6 +113,8 @@ void sim_model_admit(sim *s, int number);
 void sim_model_pend(sim *s, int job, bool front);
 void sim_model_end_attempt(sim *s, int attempt);
 void sim_model_end(sim *s, int number, ms_end end, int source);
+/* The attempt goes on for nothing, and its job is pending again. */
+void sim_model_revoke(sim *s, int attempt);
 /* The attempt has ended, and may have because of its job. */
 void sim_model_lose(sim *s, int attempt);
 /* Those whose parent's attempt is over. */

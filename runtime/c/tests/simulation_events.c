@@ -73,7 +73,8 @@ void sim_give_back(sim *s, int at)
 {
     const sim_attempt attempt = s->attempts[at];
     uint32_t inflight = s->scheduler->slaves[attempt.slave].inflight;
-    bool wrong = attempt.lent || (!s->slaves[attempt.slave].leaving && inflight == 1);
+    bool wrong = attempt.lent || (!attempt.asked && !s->slaves[attempt.slave].leaving && inflight == 1);
+    bool full = s->slaves[attempt.slave].full || !attempt.asked;
     bool begun = false;
     for (int i = 0; i < s->job_count; i++)
         begun = begun || (s->jobs[i].parent == attempt.job && !attempt.given_up && s->jobs[i].place != MS_PLACE_ENDED);
@@ -82,13 +83,37 @@ void sim_give_back(sim *s, int at)
     sim_tell(s, "jid %u is given back", attempt.jid);
     if (!wrong) {
         sim_model_end_attempt(s, at);
-        s->slaves[attempt.slave].full = true;
+        s->slaves[attempt.slave].full = full;
         if (!attempt.given_up)
             sim_model_pend(s, attempt.job, true);
         sim_model_settle(s);
     }
     ms_answer said = ms_scheduler_give_back(s->scheduler, attempt.slave, attempt.jid, s->now);
     HOLDS(s, said == (wrong ? MS_ANSWER_WRONG : attempt.given_up ? MS_ANSWER_STALE : MS_ANSWER_FINE));
+}
+
+void sim_recalled(sim *s, uint32_t number)
+{
+    sim_slave *slave = &s->slaves[number];
+    if (!slave->recalling)
+        return;
+    for (int i = 0; i < s->attempt_count; i++) {
+        const sim_attempt *one = &s->attempts[i];
+        if (one->job == SIM_NONE || one->slave != number || !one->asked || one->lent || sim_random(s, 3) == 0)
+            continue; /* it has begun */
+        sim_give_back(s, i);
+        sim_act(s, false);
+    }
+    sim_tell(s, "slave %u has answered a recall", number);
+    slave->recalling = slave->stalled = false;
+    ms_scheduler_recalled(s->scheduler, number, s->now);
+}
+
+void sim_look(sim *s)
+{
+    s->now += 1 + sim_random(s, 3000000);
+    sim_tell(s, "a look at the queues");
+    ms_scheduler_look(s->scheduler, s->now);
 }
 
 void sim_crash(sim *s, int at)
@@ -258,11 +283,18 @@ void sim_tick(sim *s, uint64_t nanoseconds)
     ms_scheduler_tick(s->scheduler, s->now);
     for (uint32_t i = 0; i < s->scheduler->action_count; i++) {
         const ms_action *action = &s->scheduler->actions[i];
-        HOLDS(s, action->kind == MS_DROP_SLAVE || action->kind == MS_SEND_PING);
+        if (action->kind != MS_DROP_SLAVE && action->kind != MS_SEND_PING)
+            continue; /* a queue that goes to others */
         bool *expected = action->kind == MS_DROP_SLAVE ? dropped : pinged;
         HOLDS(s, expected[action->slave]);
         expected[action->slave] = false;
     }
-    for (uint32_t i = 0; i < SIM_SLAVES_MAX; i++)
+    for (uint32_t i = 0; i < SIM_SLAVES_MAX; i++) {
+        sim_slave *slave = &s->slaves[i];
         HOLDS(s, !dropped[i] && !pinged[i]);
+        if (slave->slots == 0 || slave->stalled || !s->scheduler->slaves[i].stalled)
+            continue;
+        HOLDS(s, slave->recalling && s->now - slave->recalled_at >= SIM_HEARTBEAT_NS / 2);
+        slave->stalled = true;
+    }
 }

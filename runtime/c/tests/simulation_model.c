@@ -128,6 +128,17 @@ void sim_model_admit(sim *s, int number)
 }
 
 /* The attempt has ended, and may have because of its job. */
+void sim_model_revoke(sim *s, int at)
+{
+    int job = s->attempts[at].job;
+    s->attempts[at].given_up = true;
+    s->jobs[job].attempt = SIM_NONE;
+    sim_model_pend(s, job, true);
+    s->low_order--;
+    sim_model_leave(s, job, false);
+    sim_model_settle(s);
+}
+
 void sim_model_lose(sim *s, int at)
 {
     const sim_attempt attempt = s->attempts[at];

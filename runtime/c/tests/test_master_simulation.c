@@ -29,6 +29,8 @@ typedef enum event {
     TELL_CANCELLED,
     LET_GO,
     GIVE_BACK,
+    RECALLED,
+    LOOK,
     CRASH,
     JOIN,
     LEAVE,
@@ -43,7 +45,7 @@ typedef enum event {
 /* How often each happens in a history in which everything does. */
 static const uint32_t USUAL[EVENT_COUNT] = {
     [SUBMIT] = 20, [NEED] = 8, [ANSWER] = 40, [ANSWER_ALL] = 6, [ANSWER_WRONG] = 4, [SPAWN] = 14, [TAIL] = 4, [LEND] = 12,
-    [CANCEL] = 4, [CANCEL_LATE] = 3, [TELL_CANCELLED] = 4, [LET_GO] = 6, [GIVE_BACK] = 4, [CRASH] = 2, [JOIN] = 6, [LEAVE] = 2,
+    [CANCEL] = 4, [CANCEL_LATE] = 3, [TELL_CANCELLED] = 4, [LET_GO] = 6, [GIVE_BACK] = 4, [RECALLED] = 8, [LOOK] = 10, [CRASH] = 2, [JOIN] = 6, [LEAVE] = 2,
     [DROP] = 1, [LOSE] = 3, [SILENCE] = 2, [TICK] = 6, [JUMP] = 1,
 };
 /* What jobs of each function take: none, some, long. */
@@ -180,6 +182,10 @@ static void play_slave(sim *s, event what, uint32_t slave)
     switch (what) {
     case ANSWER_ALL: answer_all(s, slave); break;
     case ANSWER_WRONG: answer_wrong(s, slave); break;
+    case RECALLED:
+        if (!s->slaves[slave].silent)
+            sim_recalled(s, slave);
+        break;
     case LEAVE:
         if (!s->slaves[slave].leaving)
             sim_leave(s, slave);
@@ -242,8 +248,10 @@ static void play(sim *s, const character *c, event what)
         break;
     case TICK: sim_tick(s, sim_random(s, SIM_HEARTBEAT_NS)); break;
     case JUMP: sim_tick(s, (uint64_t)sim_random(s, 3600) * 1000000000); break;
+    case LOOK: sim_look(s); break;
     case ANSWER_ALL:
     case ANSWER_WRONG:
+    case RECALLED:
     case LEAVE:
     case DROP:
     case LOSE:
@@ -305,6 +313,12 @@ static void recover(sim *s)
         }
     for (int round = 0; s->held_count > 0; round++) {
         HOLDS(s, round < 2 * SIM_JOBS_MAX);
+        for (uint32_t i = 0; i < SIM_SLAVES_MAX; i++) {
+            sim_recalled(s, i);
+            sim_act(s, false);
+        }
+        sim_look(s);
+        sim_act(s, false);
         for (int i = 0; i < s->attempt_count; i++) {
             if (s->attempts[i].job == SIM_NONE)
                 continue;
