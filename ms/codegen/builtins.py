@@ -18,6 +18,7 @@ from ms.diagnostics import InternalError
 from ms.typed import Borrow, BuiltinCall, StringLiteral
 from ms.types import BOOL, CHAR, DOUBLE, FLOAT, FLOATS, INT, LONG, NUMBERS, STRING, VOID, Type, VectorType
 
+_SHORT_NUMBER, _LONG_NUMBER = 8, 32  # the second is MS_NUMBER_SIZE of core/text.h
 Generator = Callable[[Frame, BuiltinCall, Sequence[Operand]], Operand]
 
 
@@ -80,10 +81,12 @@ def _format(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
     if isinstance(literal, Borrow):
         literal = literal.place
     assert isinstance(literal, StringLiteral)
+    parts = templates.parse(literal.value).parts
     text = f.temporary(STRING)
-    f.zero(STRING, text)
+    size = _expected_size(f, parts, e, operands)
+    f.store(STRING, memory.call_vector(w, "ms_vector_grow", [memory.EMPTY, size, "1"]), text)
     values = zip(e.arguments[1:], operands[1:])
-    for part in templates.parse(literal.value).parts:
+    for part in parts:
         if isinstance(part, bytes):
             glue.text_bytes(w, text, part)
             continue
@@ -94,6 +97,21 @@ def _format(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
             way = part.way or (">" if part.is_hex or argument.type in NUMBERS else "<")
             memory.call(w, "ms_text_pad", [text, start, str(part.width), str(ord(way))])
     return memory.load_vector(w, text)
+
+
+def _expected_size(
+    f: Frame, parts: Sequence[bytes | templates.Place], e: BuiltinCall, operands: Sequence[Operand]
+) -> str:
+    """What the text will need, so that it is seldom moved while it grows. Numbers are expected to be short, but the
+    runtime wants room for a long one."""
+    known = sum(len(part) if isinstance(part, bytes) else max(part.width, _SHORT_NUMBER) for part in parts)
+    if any(argument.type in NUMBERS for argument in e.arguments[1:]):
+        known += _LONG_NUMBER
+    total = str(known)
+    for argument, operand in zip(e.arguments[1:], operands[1:], strict=True):
+        if argument.type == STRING:
+            total = memory.add(f.w, total, memory.wide(f.w, view(operand).length))
+    return total
 
 
 def _format_value(f: Frame, place: templates.Place, type: Type, operand: Operand, text: str) -> None:

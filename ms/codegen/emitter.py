@@ -61,6 +61,7 @@ class Module:
         self._metadata_numbers: dict[str, str] = {}
         self.named: list[str] = []
         self._tbaa: dict[str, str] = {}
+        self._helpers: set[str] = set()
         self.unlikely = self.metadata('!{!"branch_weights", i32 1, i32 2000}')
         self.count_range = self.metadata("!{i32 0, i32 -2147483648}")
         self.likely = self.metadata('!{!"branch_weights", i32 2000, i32 1}')
@@ -127,6 +128,13 @@ class Module:
             kind = self.metadata(f'!{{!"{name}", {root}, i64 0}}')
             tag = self._tbaa[name] = self.metadata(f"!{{{kind}, {kind}, i64 0}}")
         return tag
+
+    def helper(self, name: str) -> Writer | None:
+        """The writer for the body of a helper function, which there is once in a module; None when it has been made."""
+        if name in self._helpers:
+            return None
+        self._helpers.add(name)
+        return Writer(self, is_helper=True)
 
     def text(self) -> str:
         functions = [definition.text() for definition in self.functions]

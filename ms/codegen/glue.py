@@ -52,7 +52,6 @@ class Glue:
     def __init__(self, module: Module, shapes: Layout) -> None:
         self.module = module
         self.shapes = shapes
-        self._made: set[str] = set()
 
     @contextmanager
     def function(
@@ -60,13 +59,10 @@ class Glue:
     ) -> Iterator[tuple[str, Writer | None]]:
         """The name of a helper, and the writer for its body when it is not made yet."""
         name = f'@"{sort}.{type}"'
-        if name in self._made:
-            yield name, None
-            return
-        self._made.add(name)
-        writer = Writer(self.module, is_helper=True)
+        writer = self.module.helper(name)
         yield name, writer
-        writer.finish(f"{FASTCC} {result} {name}({parameters})", attributes)
+        if writer:
+            writer.finish(f"{FASTCC} {result} {name}({parameters})", attributes)
 
     # Dropping
 

@@ -9,13 +9,13 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ms.codegen.entries import HASH_FACTOR
 from ms.codegen.layout import EntryShape
 from ms.diagnostics import InternalError
 from ms.typed import BoolLiteral, Expression, IntLiteral, StringLiteral, ZeroValue
 from ms.types import INT, LONG
 
 _WORD = (1 << 64) - 1
-_NUMBERS = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = 0xA0761D6478BD642F, 0xE7037ED1A0B428DB
 _SLOTS_MIN = 8
 
@@ -31,7 +31,7 @@ def _finished(hash: int) -> int:
 
 def hash_number(number: int) -> int:
     """`number` is not negative and below 2 ** 64."""
-    return _finished(_fold(number, _NUMBERS))
+    return _finished(_fold(number, HASH_FACTOR))
 
 
 def hash_bytes(data: bytes) -> int:

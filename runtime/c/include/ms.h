@@ -39,7 +39,8 @@ typedef struct ms_vector {
 
 /* map<K, V>: one block, owned by whoever holds the pointer; null: the empty map. Behind the header come mask + 1 slots of 8 bytes, then
  * the entries in the order of insertion, `used` of them: key, hash (4 bytes, 0: removed), value, laid out as in a C struct. Compiled
- * programs read count, used, mask and entries by themselves and write values; all else is core/map's. At most 2^31 - 1 pairs. */
+ * programs read count, used, mask and entries by themselves, write values, and look for numbers, as core/map.c does; all else is
+ * core/map's. At most 2^31 - 1 pairs. */
 typedef struct ms_map {
     uint32_t count;      /* pairs */
     uint32_t used;       /* entries, removed ones included */
