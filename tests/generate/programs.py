@@ -71,8 +71,8 @@ from ms.types import (
     VectorType,
 )
 
-MASTER_STATEMENTS = 45
-FUNCTIONS = 9
+MASTER_STATEMENTS = 30
+FUNCTIONS = 7
 
 
 class Statements(IndexStatements):
