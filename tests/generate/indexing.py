@@ -52,12 +52,20 @@ class IndexStatements(SurroundingsStatements):
         counter = Name(type, self._fresh())
         size = Builtin(INT, "size", (walked,), method=self.chance(30))
         low, high, fitting = self._bounds(type, counter, size)
+        before: list[Statement] = [Declare(summed, total.name, None)]
+        if self.chance(20):  # an offset that is a variable
+            offset = Name(r.choice((INT, LONG)), self._fresh())
+            before.append(Declare(offset.type, offset.name, Literal(offset.type, r.choice((0, 1, 2)))))
+            low, high = Literal(INT, 0), self._plus(size, "-", offset)
+            type = LONG
+            counter = Name(type, counter.name)
+            fitting = [self._plus(counter, "+", offset), self._plus(offset, "+", counter), counter]
         body: list[Statement] = []
         self.world.scopes.append([])
         for _ in range(r.randint(1, 3)):
             body += self._round(walked, counter, fitting, total)
         self.world.scopes.pop()
-        return [Declare(summed, total.name, None), *self._walk(type, counter, low, high, body)]
+        return [*before, *self._walk(type, counter, low, high, body)]
 
     def _bounds(self, type: Type, i: Name, size: Expression) -> tuple[Expression, Expression, list[Expression]]:
         """From where to where, and linear functions of the counter that stay in range."""

@@ -263,9 +263,18 @@ class JobStatements(Expressions):
         ]
         return self.random.choice(many) if many else None
 
+    def _handles_or_new(self) -> tuple[Name | None, list[Statement]]:
+        """A vector of handles; and the statements that make it, when there is none."""
+        many = self._some_handles()
+        made = self.each_call(self.random.choice(self.started())) if many is None else None
+        if made is None:
+            return many, []
+        name = self._new_one(made.type)
+        return Name(made.type, name), [Declare(made.type, name, made)]
+
     def _any(self) -> list[Statement]:
         """Some index; the job there has ended."""
-        many = self._some_handles()
+        many, before = self._handles_or_new()
         if many is None:
             return self._many()
         assert isinstance(many.type, VectorType)
@@ -277,7 +286,7 @@ class JobStatements(Expressions):
         ended = Binary(BOOL, "!=", state, Literal(JOB_STATE, 0))
         at_once = Binary(BOOL, "<", Builtin(INT, "any", (many, Literal(DOUBLE, 0.0))), Builtin(INT, "size", (many,)))
         body = (Declare(INT, name, Builtin(INT, "any", (many, *rest))), *self._inner(ended, at_once))
-        return [Block(body)]
+        return [*before, Block(body)]
 
     def _inner(self, *values: Expression) -> list[Statement]:
         """Printed, or looked at, in a block of its own."""
@@ -287,7 +296,7 @@ class JobStatements(Expressions):
 
     def _completed(self) -> list[Statement]:
         """Sums and marks, which do not tell the order; or so many rounds."""
-        many = self._some_handles()
+        many, before = self._handles_or_new()
         if many is None:
             return self._for_each()
         assert isinstance(many.type, VectorType)
@@ -295,7 +304,7 @@ class JobStatements(Expressions):
         assert isinstance(handle, JobType)
         total, index = self._new_one(LONG), self._fresh()
         place = Index(handle, many, Name(INT, index))
-        made: list[Statement] = [Declare(LONG, total, None)]
+        made: list[Statement] = [*before, Declare(LONG, total, None)]
         body: list[Statement] = [Assign(Name(LONG, total), "+", Name(INT, index))]
         if self.chance(30):
             body = [Step(Name(LONG, total), "++")]
@@ -317,7 +326,7 @@ class JobStatements(Expressions):
 
     def _loop_over(self) -> list[Statement]:
         """Each handle of a vector in turn."""
-        many = self._some_handles()
+        many, before = self._handles_or_new()
         if many is None:
             return self._for_each()
         assert isinstance(many.type, VectorType)
@@ -331,7 +340,7 @@ class JobStatements(Expressions):
             body.append(
                 If(Binary(BOOL, "==", state, FINISHED), Block((Evaluate(Builtin(VOID, "print", (got,))),)), None)
             )
-        return [ForEach(handle, name, many, Block(tuple(body)))]
+        return [*before, ForEach(handle, name, many, Block(tuple(body)))]
 
     def _cancelled(self) -> list[Statement]:
         """Whether it had ended before is left open; nobody else has its handle."""

@@ -109,9 +109,8 @@ def _normal(text: bytes) -> bytes:
 def _compare(expected: Expected, outcome: Outcome, where: str) -> Iterator[str]:
     for trouble in outcome.trouble:
         yield f"{where}: {trouble}"
-    fails = bool(expected.story)
-    if outcome.status != (1 if fails else 0):
-        yield f"{where}: exit status {outcome.status}, expected {int(fails)}: {outcome.errors[:300]!r}"
+    if outcome.status != expected.status:
+        yield f"{where}: exit status {outcome.status}, expected {expected.status}: {outcome.errors[:300]!r}"
     output = _normal(outcome.output)
     if output != expected.output:
         wanted, given = expected.output.split(b"\n"), output.split(b"\n")

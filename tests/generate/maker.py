@@ -208,7 +208,11 @@ class Expressions:
 
     def keys(self, type: Type) -> list[Literal]:
         """Few, so that most of them are there."""
-        few: dict[Type, tuple[Value, ...]] = {BOOL: (False, True), CHAR: (97, 98), STRING: (b"a", b"b c")}
+        few: dict[Type, tuple[Value, ...]] = {
+            BOOL: (False, True),
+            CHAR: (97, 98),
+            STRING: (b"a", b"b c", b"a longer key"),
+        }
         return [Literal(type, value) for value in few.get(type, (0, 1))]
 
     # Places
@@ -337,7 +341,11 @@ class Expressions:
             ways += [self._seeded] * 6
         if type in SCALARS:
             ways += [self._arithmetic if type is not BOOL else self._comparison] * 4
-            ways += [self._scalar_builtin, self._converted] if type is not BOOL else [self._bool_builtin, self._logical]
+            ways += (
+                [self._scalar_builtin, self._scalar_builtin, self._converted]
+                if type is not BOOL
+                else [self._bool_builtin, self._logical]
+            )
         elif isinstance(type, VectorType):
             ways += [self._joined, self._joined, self._vector_builtin, self._vector_builtin, self._slice]
             if type == STRING:

@@ -49,7 +49,10 @@ def _analysed(files: Files, warn_copies: bool) -> tuple[judge.Analysed | None, l
             found.append("refused without an error")
     for item in diagnostics.items:
         spans = (item.span, *(label.span for label in item.secondary))
-        if not all(0 <= span.start <= span.end <= len(span.file.data) and span.file.name in files for span in spans):
+        known = {*files, "built-in"}
+        if item.span.file.name not in files or not all(
+            0 <= span.start <= span.end <= len(span.file.data) and span.file.name in known for span in spans
+        ):
             found.append(f"{item.code} has no place in the file")
         render(item)
     to_json(diagnostics)

@@ -601,7 +601,11 @@ class Maker:
                     made.append(Evaluate(Builtin(VOID, "print", (Name(shown.type, shown.name),))))
             if w.functions and self.random.random() < 0.5:
                 made += self._called(statements, w.functions[index % len(w.functions)])
-        for variable in w.scopes[0]:
+        shown = list(w.scopes[0])
+        if self.random.random() < 0.04:
+            status = Literal(INT, self.random.choice((0, 1, 3, 77)))
+            made.append(If(statements.value(BOOL, 1), Block((Evaluate(Builtin(VOID, "exit", (status,))),)), None))
+        for variable in shown:
             if not _holds_job(variable.type):
                 made.append(
                     Evaluate(

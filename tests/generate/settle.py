@@ -29,7 +29,7 @@ from generate.tree import (
     Step,
     is_fail,
 )
-from generate.twin import Failed, Spent, Twin
+from generate.twin import Exited, Failed, Spent, Twin
 from ms.types import STRING, VOID, JobType, Type
 
 ROUNDS_MAX = 40
@@ -66,6 +66,8 @@ def _tried(
         try:
             if twin.run(statement) is not None:
                 break
+        except Exited:
+            break
         except (Failed, Spent) as problem:
             if isinstance(problem, Failed) and ends_badly and number > total * 2 // 3 and not culprits:
                 return {}, number

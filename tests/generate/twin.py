@@ -73,6 +73,14 @@ class Spent(Exception):
     """The program does too much; it is not one to run."""
 
 
+class Exited(Exception):
+    """The program ends here, with this status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class Cell:
     """A variable, or (`path`) what a reference stands for: a part of one."""
 
@@ -474,6 +482,8 @@ class Twin:
             case Append():
                 self._append(s)
             case Evaluate():
+                if isinstance(s.value, Builtin) and s.value.name == "exit":
+                    raise Exited(self.value(s.value.arguments[0]))  # type: ignore[arg-type]
                 self.value(s.value)
             case Block():
                 return self._block(s)
@@ -606,6 +616,7 @@ class Expected:
     has_failures: bool  # also of jobs
     message: str = ""
     story: tuple[str, ...] = ()
+    status: int = 0
 
 
 def expectation(program: Program, places: dict[int, str]) -> Expected:
@@ -618,5 +629,7 @@ def expectation(program: Program, places: dict[int, str]) -> Expected:
                 break
     except Failed as failure:
         places = list(twin.story())
-        return Expected(bytes(twin.output), bytes(twin.errors), True, failure.message, (*places, *failure.story))
+        return Expected(bytes(twin.output), bytes(twin.errors), True, failure.message, (*places, *failure.story), 1)
+    except Exited as end:
+        return Expected(bytes(twin.output), bytes(twin.errors), bool(twin.job_failures), status=end.status)
     return Expected(bytes(twin.output), bytes(twin.errors), bool(twin.job_failures))
