@@ -7,7 +7,8 @@ they are started, says the same. A job that prints is started only where it is w
 
 from __future__ import annotations
 
-from generate.maker import Expressions, Variable, World
+from generate.maker import Expressions
+from generate.scope import Variable, World
 from generate.tree import (
     SCALARS,
     Append,

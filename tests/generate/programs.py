@@ -10,8 +10,9 @@ import random
 
 from generate.indexing import IndexStatements
 from generate.library import CHANGING
-from generate.maker import Expressions, Variable, World
+from generate.maker import Expressions
 from generate.outside import EXTERNS
+from generate.scope import Variable, World
 from generate.settle import settled
 from generate.shrink import nodes, simplest
 from generate.tree import (
