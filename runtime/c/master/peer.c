@@ -15,12 +15,9 @@
 #include <unistd.h>
 
 enum {
-    GREETING_MAX = 64,   /* connections that have not said who they are */
     READS_FOR_A_TURN = 4, /* then the others have theirs */
     SILENT_HEARTBEATS = 3
 };
-#define GREETING_NS 5000000000u
-#define ACCEPT_LOG_NS 1000000000u
 
 static uint64_t heartbeat_ns(const ms_server *server)
 {
@@ -428,77 +425,6 @@ static void greet(ms_server *server, ms_peer *peer, const ms_frame *frame)
         ms_watch_joined(server, peer);
     ms_peers_act(server);
     publish_counts(server);
-}
-
-/* Over TCP the handshake about the key comes first. False: no memory. */
-static bool protect(const ms_server *server, ms_peer *peer, const ms_door *door)
-{
-    if (door->listener.address.kind != MS_ADDRESS_TCP || !server->options.key.known)
-        return true;
-    peer->secure = ms_secure_create(MS_SECURE_MASTER, &server->options.key, NULL);
-    peer->receiver.secure = peer->sender.secure = peer->secure;
-    return peer->secure != NULL;
-}
-
-/* Gives the new connection to the poll set. The descriptor is closed when that can't be. */
-static void admit(ms_server *server, const ms_door *door, int descriptor, const char *name)
-{
-    ms_wire_rules rules = {MS_FROM_SLAVE, true, ms_program.job_count, server->options.payload_max};
-    ms_peer *peer = calloc(1, sizeof *peer);
-    if (peer == NULL || !ms_receiver_open(&peer->receiver, &rules) || !protect(server, peer, door) ||
-        !ms_poll_add(server->poll, descriptor, peer)) {
-        if (peer != NULL) {
-            ms_receiver_close(&peer->receiver);
-            ms_secure_destroy(peer->secure);
-        }
-        free(peer);
-        close(descriptor);
-        ms_server_log(server, "a connection was turned away: %s", strerror(errno));
-        return;
-    }
-    peer->source = MS_SOURCE_PEER;
-    peer->state = MS_PEER_GREETING;
-    peer->descriptor = descriptor;
-    peer->slave = MS_NO_SLAVE;
-    peer->local = name[0] == '\0';
-    peer->deadline = server->now + GREETING_NS;
-    peer->moved_at = server->now;
-    snprintf(peer->name, sizeof peer->name, "%s", name);
-    peer->next = server->peers;
-    if (server->peers != NULL)
-        server->peers->previous = peer;
-    server->peers = peer;
-    server->greeting_count++;
-}
-
-static void log_turned_away(ms_server *server, const char *why)
-{
-    if (server->accept_logged_at != 0 && server->now - server->accept_logged_at < ACCEPT_LOG_NS)
-        return;
-    server->accept_logged_at = server->now;
-    ms_server_log(server, "a connection was turned away: %s", why);
-}
-
-void ms_peers_accept(ms_server *server, ms_door *door)
-{
-    char name[MS_ADDRESS_TEXT_MAX];
-    for (;;) {
-        int descriptor = ms_socket_accept(&door->listener, name);
-        if (descriptor >= 0 && server->greeting_count < GREETING_MAX) {
-            admit(server, door, descriptor, name);
-        } else if (descriptor >= 0) {
-            close(descriptor);
-            log_turned_away(server, "too many connections have not said who they are");
-        } else if (errno == EPERM) {
-            log_turned_away(server, "it belongs to another user");
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            log_turned_away(server, strerror(errno));
-            server->accept_paused = true;
-            return;
-        } else if (errno != ECONNABORTED) {
-            return;
-        }
-    }
 }
 
 /* ---- Frames ---- */

@@ -121,8 +121,6 @@ void ms_peer_doom(ms_server *server, ms_peer *peer, const char *format, ...) __a
 void ms_peer_send(ms_server *server, ms_peer *peer, ms_header header, const void *payload);
 /* A whole frame, header included; its memory is taken. */
 void ms_peer_give(ms_server *server, ms_peer *peer, ms_bytes *frame);
-/* Takes the connections that wait at a door. */
-void ms_peers_accept(ms_server *server, ms_door *door);
 /* Reads what there is and acts on it. */
 void ms_peer_read(ms_server *server, ms_peer *peer);
 void ms_peer_flush(ms_server *server, ms_peer *peer);
@@ -135,6 +133,9 @@ void ms_peers_reap(ms_server *server);
 void ms_peers_tick(ms_server *server);
 /* The last words: every slave is told to go, as far as its socket takes that until `deadline`; then all are closed. */
 void ms_peers_farewell(ms_server *server, uint64_t deadline);
+
+/* master/accept.c: takes the connections that wait at a door. */
+void ms_peers_accept(ms_server *server, ms_door *door);
 
 /* master/nested.c: jobs that slaves spawn. The frame is a spawn, a release, a cancel, a lent or regained. */
 void ms_nested_handle(ms_server *server, ms_peer *peer, const ms_frame *frame);
