@@ -1,6 +1,6 @@
 """Runs the programs of `ms_programs/`: compiles each, runs it, compares with what it says about itself.
 
-    python tests/run_programs.py [-k PATTERN] [-j 2] [--sanitize] [--valgrind] [--renew] [names…]
+    python tests/run_programs.py [-k PATTERN] [-j 2] [--sanitize] [--valgrind] [--isolate] [--renew] [names…]
 
 A test-program runs twice, serially (`--local`) and on real slaves, and must do the same both times. What programs say
 is read by `program_spec.py`; `test_programs.py` is the face for pytest. Always holds: every process started here has
@@ -46,6 +46,7 @@ class Options:
     sanitize: bool = False
     valgrind: bool = False
     renew: bool = False
+    isolate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,7 @@ def _run(
     def start_slave() -> subprocess.Popen[bytes]:
         command = [*_command(compiled.slave, options, directory), arguments[1]]
         command += ["-j", str(spec.slots), "--connect-for", str(CONNECT_FOR_S)]
+        command += ["--isolate"] if options.isolate else []
         with slave_log.open("ab") as log:
             return subprocess.Popen(
                 command, cwd=work, env=environment, preexec_fn=limit,
@@ -331,7 +333,7 @@ def run_program(path: Path, options: Options = Options()) -> list[str]:
             return complaints
         modes = {"local": run_local, "slaves": run_on_slaves}
         for mode, run in modes.items():
-            if spec.only in ("", mode):
+            if spec.only in ("", mode) and (not options.isolate or (mode == "slaves" and spec.uses_slaves)):
                 place = directory / mode
                 place.mkdir()
                 outcome = run(spec, compiled, place, options)
@@ -359,12 +361,15 @@ def main() -> int:
     parser.add_argument("-j", type=int, default=2, metavar="N", help="how many at once")
     parser.add_argument("--sanitize", action="store_true", help="with the address and undefined-behaviour sanitizers")
     parser.add_argument("--valgrind", action="store_true", help="run masters and slaves under valgrind")
+    parser.add_argument("--isolate", action="store_true", help="only on slaves, with jobs in processes of their own")
     parser.add_argument("--renew", action="store_true", help="write down what fail-programs make the compiler say")
     arguments = parser.parse_args()
     if arguments.valgrind and shutil.which("valgrind") is None:
         raise SystemExit("valgrind is not installed")
-    options = Options(arguments.sanitize, arguments.valgrind, arguments.renew)
+    options = Options(arguments.sanitize, arguments.valgrind, arguments.renew, arguments.isolate)
     paths = _selected(arguments)
+    if arguments.isolate:
+        paths = [path for path in paths if (spec := read_spec(path)).uses_slaves and spec.kind != "fail"]
     failed = 0
     with ProcessPoolExecutor(max_workers=arguments.j) as pool:
         runs = [(path, pool.submit(run_program, path, options)) for path in paths]

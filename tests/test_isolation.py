@@ -6,20 +6,33 @@ test_master_slave. Slaves that have to crash at one certain moment are played fr
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 import struct
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from test_master_slave import (
     BYE,
+    DIE,
+    NAP,
     NOOP,
+    SPIN,
+    TELL,
     Ended,
     Peer,
+    Process,
     World,
     built,
     finish,
+    is_busy,
     world,
 )
 
 CRASHED = 24
+FIB, COUNT, FIB_TAIL, OUTER, MANY, ROW, SCRIBBLE = 12, 13, 14, 15, 16, 17, 18
 
 __all__ = ["built", "world"]
 
@@ -96,3 +109,204 @@ def test_crashes_that_cannot_be(world: World) -> None:
         assert peer.is_cut_off(), words
     master.terminate()
     assert finish(master).err.count("cut off: ") == 3
+
+
+# ---- Real slaves
+
+
+def isolated(world: World, *options: str, slots: int = 1, **rest: object) -> Process:
+    return world.slave("--isolate", "-j", str(slots), "--connect-for", "10", *options, **rest)  # type: ignore[arg-type]
+
+
+def run(world: World, *words: object, slots: int = 1, options: tuple[str, ...] = ()) -> tuple[Ended, Ended]:
+    """The ends of a master and of its one slave."""
+    master = world.master(*words)
+    slave = isolated(world, *options, slots=slots)
+    return finish(master), finish(slave)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize(
+    ("words", "result"),
+    [
+        (("one", FIB, 9), 34),
+        (("one", FIB_TAIL, 8), 21),
+        (("two", COUNT, 200, 7), 20107),
+        (("two", OUTER, NOOP, 3), 3),
+        (("one", MANY, 100), 4950),
+        (("one", ROW, 12), 12),
+    ],
+    ids=["fib", "fib-tail", "count", "outer", "many", "row"],
+)
+def test_jobs_of_jobs(world: World, words: tuple[object, ...], result: int, slots: int) -> None:
+    assert run(world, *words, slots=slots) == (Ended(0, f"result {result}\n", ""), Ended(0, "", ""))
+
+
+def test_many_jobs(world: World) -> None:
+    """More than are given ahead, and workers that are replaced in between."""
+    assert run(world, "many", NOOP, 5000, 0, 1, slots=2) == (Ended(0, "sum 12497500\n", ""), Ended(0, "", ""))
+    ends = run(world, "many", NOOP, 100, 0, 1, slots=2, options=("--jobs-max", "7"))
+    assert ends == (Ended(0, "sum 4950\n", ""), Ended(0, "", ""))
+
+
+def test_large_payloads(world: World) -> None:
+    assert run(world, "bytes", 3_000_001, 4, slots=2) == (Ended(0, "bytes 3000001\n", ""), Ended(0, "", ""))
+
+
+def test_much_output(world: World) -> None:
+    ended, _ = run(world, "one", TELL, 3000)
+    assert ended.out == "".join(f"line {i}\n" for i in range(3000)) + "result 3000\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "cause"),
+    [(0, "SIGKILL"), (15, "SIGTERM"), (signal.SIGRTMIN + 9, f"signal {signal.SIGRTMIN + 9}"), (-3, "exit(3)")],
+    ids=["kill", "term", "real-time", "exit"],
+)
+def test_a_job_that_kills_its_worker(world: World, number: int, cause: str) -> None:
+    ended, slave = run(world, "one", DIE, number)
+    assert ended.status == 1
+    assert ended.err.splitlines()[0] == f"prog.ms:21:12: error: job die({number}) failed: lost 3 workers: {cause}"
+    assert slave == Ended(0, "", f"prog-slave: a worker died of {cause} in job die\n" * 3)
+
+
+def test_a_worker_that_breaks_the_rules(world: World) -> None:
+    ended, slave = run(world, "one", SCRIBBLE, 100)
+    assert ended.err.splitlines()[0].endswith("lost 3 workers: what it said, which breaks the rules")
+    assert slave.status == 0
+
+
+def test_the_others_never_notice(world: World) -> None:
+    """One job kills its workers, beside others in the same slave, some of them given ahead to the same worker."""
+    master = world.master("poison", 300, options=["--listen", world.address, "--quiet"])
+    slave = isolated(world, "--quiet", slots=2)
+    ended = finish(master)
+    assert ended.out == "innocent 300\n"
+    assert ended.err.splitlines()[0].endswith("error: job die(0) failed: lost 3 workers: SIGKILL")
+    assert finish(slave) == Ended(0, "", "")
+
+
+# ---- Processes
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def is_gone(pid: int) -> bool:
+    """Also when nobody has asked yet how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def until(happens: Callable[[], bool], process: Process) -> None:
+    while not happens():
+        assert process.poll() is None
+
+
+def family(slave: Process, count: int = 1) -> tuple[int, list[int]]:
+    """The pristine process of a slave, and its workers, when there are so many and one of them works."""
+    found: list[int] = []
+
+    def are_there() -> bool:
+        found[:] = [pid for middle in children_of(slave.pid) for pid in children_of(middle)]
+        return len(found) >= count and any(not is_gone(pid) and is_busy(pid) for pid in found)
+
+    until(are_there, slave)
+    (pristine,) = children_of(slave.pid)
+    return pristine, found
+
+
+def test_a_worker_that_is_killed_from_outside(world: World) -> None:
+    master = world.master("one", SPIN, 1)
+    slave = isolated(world)
+    for _ in range(3):
+        _, (worker,) = family(slave)
+        os.kill(worker, signal.SIGKILL)
+        until(lambda worker=worker: is_gone(worker), slave)  # type: ignore[misc]
+    ended = finish(master)
+    assert ended.err.splitlines()[0].endswith("job spin(1) failed: lost 3 workers: SIGKILL")
+    assert finish(slave).status == 0
+
+
+@pytest.mark.parametrize("victim", ["slave", "pristine", "master"])
+def test_nothing_outlives_its_end(world: World, victim: str) -> None:
+    master = world.master("one", SPIN, 1)
+    slave = isolated(world)
+    pristine, workers = family(slave)
+    os.kill({"slave": slave.pid, "pristine": pristine, "master": master.pid}[victim], signal.SIGKILL)
+    ended = finish(slave)
+    assert ended.status == {"slave": -signal.SIGKILL, "pristine": 1, "master": 3}[victim]
+    if victim == "pristine":
+        assert ended.err == "prog-slave: the process that starts workers is gone, and they with it\n"
+    for pid in (pristine, *workers):
+        while not is_gone(pid):
+            pass
+
+
+def test_a_worker_holds_one_socket(world: World) -> None:
+    """Not the master's, nor another worker's."""
+    master = world.master("many", SPIN, 2, 1, 0)
+    slave = isolated(world, slots=2)
+    _, workers = family(slave, 2)
+    sockets = []
+    for pid in workers:
+        links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+        sockets += [link for link in links if link.startswith("socket:")]
+    assert len(set(sockets)) == len(sockets) == 2
+    master.kill()
+    assert finish(slave).status == 3
+
+
+def test_signals(world: World) -> None:
+    """The first: no more jobs, but those that run are finished. The second: at once."""
+    master = world.master("many", NAP, 2, 300, 0)
+    slave = isolated(world)
+    pristine, workers = family_of_any(slave)
+    slave.terminate()
+    assert finish(slave) == Ended(0, "", "")
+    assert all(is_gone(pid) for pid in (pristine, *workers))
+    second = isolated(world)
+    assert finish(master) == Ended(0, "sum 600\n", "")
+    assert finish(second).status == 0
+    master = world.master("one", SPIN, 1)
+    slave = isolated(world)
+    pristine, workers = family(slave)
+    slave.terminate()
+    while slave.poll() is None:
+        slave.send_signal(signal.SIGTERM)
+    assert slave.returncode == 128 + signal.SIGTERM
+    assert all(is_gone(pid) for pid in (pristine, *workers))
+
+
+def family_of_any(slave: Process) -> tuple[int, list[int]]:
+    """The same for workers that do not work."""
+    until(lambda: any(children_of(pid) for pid in children_of(slave.pid)), slave)
+    (pristine,) = children_of(slave.pid)
+    return pristine, children_of(pristine)
+
+
+def test_no_descriptors_for_more_workers(world: World) -> None:
+    """Some can be started and others not: the slave says so, and those do the work."""
+    master = world.master("many", NAP, 20, 5, 0)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (13, 13))
+
+    slave = isolated(world, slots=8, preexec_fn=limit)
+    assert finish(master) == Ended(0, "sum 100\n", "")
+    ended = finish(slave)
+    assert ended.status == 0
+    assert "prog-slave: cannot start a worker: Too many open files" in ended.err
+
+
+def test_options(world: World) -> None:
+    for words in (("--jobs-max", "0"), ("--jobs-max", "x"), ("--isolate=2",)):
+        ended = finish(isolated(world, *words))
+        assert (ended.status, ended.out) == (2, "")
+        assert words[0].split("=")[0] in ended.err

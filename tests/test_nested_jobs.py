@@ -26,7 +26,7 @@ from test_master_slave import (
     world,
 )
 
-ADD, FIB, COUNT, FIB_TAIL, OUTER, MANY, ROW = range(11, 18)
+ADD, FIB, COUNT, FIB_TAIL, OUTER, MANY, ROW, SCRIBBLE = range(11, 19)
 SPAWN, RESULT, LENT, REGAINED, RELEASE = 10, 11, 13, 14, 15
 FINISHED, FAILED, CANCELLED = 1, 2, 3
 
@@ -191,7 +191,7 @@ def frame(kind: int, payload: bytes) -> bytes:
 BROKEN_RULES: dict[str, Callable[[int], bytes]] = {
     "a parent that is not there": lambda jid: frame(SPAWN, spawn(jid + 1, 1, NOOP, number(1))),
     "ordinal 0": lambda jid: frame(SPAWN, spawn(jid, 1, 0, number(1))),
-    "an ordinal too many": lambda jid: frame(SPAWN, spawn(jid, 1, ROW + 1, number(1))),
+    "an ordinal too many": lambda jid: frame(SPAWN, spawn(jid, 1, SCRIBBLE + 1, number(1))),
     "an unknown flag": lambda jid: frame(SPAWN, spawn(jid, 1, NOOP, number(1), flags=2)),
     "holes that are not there": lambda jid: frame(SPAWN, struct.pack("<IIIII", jid, 1, NOOP, 0, 2**30)),
     "a hole for nobody": lambda jid: frame(SPAWN, spawn(jid, 1, NOOP, b"", struct.pack("<II", 0, 5))),

@@ -128,8 +128,10 @@ static void trace_overflow(ms_task *task, const registers *r)
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     if (!is_overflow((uintptr_t)info->si_addr)) {
-        /* A real fault: it happens again, under whoever was there before us. */
+        /* A real fault happens again, under whoever was there before us; one that somebody sent has to be sent again. */
         sigaction(signal, &fault_before, NULL);
+        if (info->si_code <= 0)
+            raise(signal);
         return;
     }
     ms_task *task = ms_thread.top;

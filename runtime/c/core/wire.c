@@ -110,13 +110,23 @@ static length_range range_from_slave(uint32_t kind, uint32_t payload_max)
     }
 }
 
+static length_range range_from_own_slave(uint32_t kind)
+{
+    return kind == MS_REGAINED ? (length_range){true, 4, 4} : range_from_master(kind);
+}
+
 static length_range range_of_control(uint32_t kind, const ms_wire_rules *rules)
 {
     if (rules->greeting) {
         bool allowed = rules->side == MS_FROM_SLAVE ? kind == MS_HELLO : kind == MS_WELCOME || kind == MS_REFUSE;
         return (length_range){allowed, 0, MS_GREETING_MAX};
     }
-    return rules->side == MS_FROM_MASTER ? range_from_master(kind) : range_from_slave(kind, rules->payload_max);
+    switch (rules->side) {
+    case MS_FROM_MASTER: return range_from_master(kind);
+    case MS_FROM_OWN_SLAVE: return range_from_own_slave(kind);
+    case MS_FROM_SLAVE: break;
+    }
+    return range_from_slave(kind, rules->payload_max);
 }
 
 ms_wire_result ms_header_check(const ms_header *header, const ms_wire_rules *rules)
@@ -132,7 +142,7 @@ ms_wire_result ms_header_check(const ms_header *header, const ms_wire_rules *rul
     int64_t ordinal = header->ordinal;
     if (ordinal > (int64_t)rules->job_count || -ordinal > (int64_t)rules->job_count)
         return MS_WIRE_BAD_ORDINAL;
-    if (ordinal < 0 && rules->side == MS_FROM_MASTER)
+    if (ordinal < 0 && rules->side != MS_FROM_SLAVE)
         return MS_WIRE_BAD_ORDINAL;
     if (header->jid == 0 || header->jid > MS_JID_MAX)
         return MS_WIRE_BAD_JID;

@@ -34,8 +34,8 @@ typedef enum ms_wire_result {
 /* What is wrong, for a log line: "its message has no such ordinal". */
 const char *ms_wire_text(ms_wire_result result);
 
-/* Which end reads: it decides what may come. */
-typedef enum ms_wire_side { MS_FROM_MASTER, MS_FROM_SLAVE } ms_wire_side;
+/* Which end reads: it decides what may come. A slave stands before a process of its own as a master that has more to say. */
+typedef enum ms_wire_side { MS_FROM_MASTER, MS_FROM_SLAVE, MS_FROM_OWN_SLAVE } ms_wire_side;
 
 typedef struct ms_wire_rules {
     ms_wire_side side;

@@ -1,4 +1,4 @@
-/* Sockets: the only file with socket calls. All are nonblocking and closed on exec.
+/* Sockets: with channel.c, the only file with socket calls. All are nonblocking and closed on exec.
  *
  * Errors come as one line of text, ready to be printed. */
 #ifndef MS_SOCKET_H

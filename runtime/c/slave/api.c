@@ -219,5 +219,5 @@ int32_t ms_slaves(void)
 
 int32_t ms_slots(void)
 {
-    return (int32_t)ms_this_worker->executor->options.slots;
+    return (int32_t)ms_this_worker->executor->options.shown_slots;
 }

@@ -2,6 +2,7 @@
 #include "slave/children.h"
 
 #include "core/clock.h"
+#include "slave/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -262,10 +263,12 @@ static bool is_result(uint32_t outcome, const uint8_t *bytes, uint32_t size)
 bool ms_executor_child_ended(ms_executor *executor, const uint8_t *payload, uint32_t size)
 {
     uint32_t number = ms_get_u32(payload), outcome = ms_get_u32(payload + 4);
+    if (!is_result(outcome, payload + MS_RESULT_HEAD_SIZE, size - MS_RESULT_HEAD_SIZE))
+        return false;
+    if (executor->pool != NULL)
+        return ms_pool_child_ended(executor->pool, payload, size);
     payload += MS_RESULT_HEAD_SIZE;
     size -= MS_RESULT_HEAD_SIZE;
-    if (!is_result(outcome, payload, size))
-        return false;
     pthread_mutex_lock(&executor->lock);
     ms_job *job = number < executor->child_capacity ? executor->children[number] : NULL;
     bool fine = job != NULL && !job->answered;

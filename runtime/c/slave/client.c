@@ -42,6 +42,7 @@ typedef struct client {
     int signals; /* sources in the poll set: addresses of the descriptors */
     int wake;
     int poll;
+    char workers; /* ms_executor_tend looks after them, in every turn */
     int descriptor;
     ms_address_kind kind;
     char master[MS_ADDRESS_TEXT_MAX];
@@ -361,7 +362,7 @@ static void turn(client *c)
         else if (events[i].owner == &c->wake)
             while (read(c->wake, &ignored, sizeof ignored) > 0) {
             }
-        else if (events[i].writable)
+        else if (events[i].writable && events[i].owner == &c->descriptor)
             ms_executor_writable(c->executor);
         readable = readable || (events[i].owner == &c->descriptor && events[i].readable);
         c->hung_up = c->hung_up || (events[i].owner == &c->descriptor && events[i].hung_up);
@@ -378,9 +379,15 @@ static bool prepare(client *c)
 {
     c->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     c->poll = ms_poll_create();
-    ms_executor_options options = {c->options->slots, c->options->memory_max, c->options->waiting_max, wake, c};
+    const ms_client_options *given = c->options;
+    ms_executor_options options = {.slots = given->slots, .shown_slots = given->slots, .memory_max = given->memory_max,
+                                   .waiting_max = given->waiting_max, .jobs_max = given->jobs_max, .pristine = given->pristine,
+                                   .quiet = given->quiet, .wake = wake, .context = c};
     c->executor = c->wake < 0 || c->poll < 0 ? NULL : ms_executor_create(&options);
-    return c->executor != NULL && ms_poll_add(c->poll, c->wake, &c->wake) && ms_poll_add(c->poll, c->signals, &c->signals);
+    if (c->executor == NULL || !ms_poll_add(c->poll, c->wake, &c->wake) || !ms_poll_add(c->poll, c->signals, &c->signals))
+        return false;
+    int workers = ms_executor_descriptor(c->executor);
+    return workers < 0 || ms_poll_add(c->poll, workers, &c->workers);
 }
 
 static void serve(client *c, const ms_welcome *words)

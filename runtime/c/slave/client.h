@@ -16,6 +16,8 @@ typedef struct ms_client_options {
     uint32_t slots;
     uint64_t memory_max;
     uint32_t waiting_max;
+    uint32_t jobs_max; /* 0: no limit */
+    const struct ms_pristine *pristine; /* --isolate; else null */
     double connect_for; /* seconds */
     bool once;          /* each address is tried once */
     bool insecure;

@@ -2,6 +2,7 @@
 #include "slave/executor_inside.h"
 
 #include "core/clock.h"
+#include "slave/pool.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -116,7 +117,10 @@ static void print(int32_t stream, const void *bytes, uint64_t size)
         pthread_mutex_lock(&executor->lock);
         send_output(w, stream, line->data, line->size);
         ms_executor_wait_for_room(executor);
-        ms_executor_linger(executor);
+        if (executor->options.is_worker)
+            ms_executor_flush(executor); /* it is out, should the process die */
+        else
+            ms_executor_linger(executor);
         pthread_mutex_unlock(&executor->lock);
         ms_bytes_clear(line);
     }
@@ -195,7 +199,7 @@ static void answer(ms_worker *w, int32_t ordinal, uint32_t jid)
 
 /* ---- Workers ---- */
 
-static ms_work take_work(ms_executor *executor)
+ms_work ms_executor_take_work(ms_executor *executor)
 {
     ms_work taken = executor->queue[executor->queue_first];
     executor->queue_first = (executor->queue_first + 1) & (executor->queue_capacity - 1);
@@ -207,7 +211,7 @@ static ms_work take_work(ms_executor *executor)
 static void work_once(ms_worker *w, uint64_t *now)
 {
     ms_executor *executor = w->executor;
-    ms_work job = take_work(executor);
+    ms_work job = ms_executor_take_work(executor);
     uint64_t began = *now;
     w->jid = job.jid;
     w->cancelled = false;
@@ -225,7 +229,7 @@ static void work_once(ms_worker *w, uint64_t *now)
     ms_children_end(w); /* a tail job may wait for them, so they are released behind it */
     w->jid = 0;
     executor->cancelling_count -= w->cancelled;
-    if (executor->queue_count == 0 || *now - began > LONG_JOB_NS || unsent_size(executor) > FLUSH_SIZE)
+    if (executor->queue_count == 0 || *now - began > LONG_JOB_NS || unsent_size(executor) > FLUSH_SIZE || executor->options.is_worker)
         ms_executor_flush(executor);
     else
         ms_executor_linger(executor);
@@ -258,8 +262,12 @@ ms_executor *ms_executor_create(const ms_executor_options *options)
     executor->queue = malloc(executor->queue_capacity * sizeof *executor->queue);
     ms_output = print;
     bool fine = executor->queue != NULL;
+    if (fine && options->pristine != NULL) {
+        executor->pool = ms_pool_create(executor, options->pristine);
+        fine = executor->pool != NULL;
+    }
     pthread_mutex_lock(&executor->lock);
-    for (uint32_t i = 0; i < options->slots && fine; i++)
+    for (uint32_t i = 0; i < options->slots && fine && executor->pool == NULL; i++)
         fine = ms_workers_start(executor);
     pthread_mutex_unlock(&executor->lock);
     if (fine)
@@ -282,10 +290,12 @@ void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secur
 void ms_executor_destroy(ms_executor *executor)
 {
     ms_workers_end(executor);
+    if (executor->pool != NULL)
+        ms_pool_destroy(executor->pool);
     ms_children_destroy(executor);
     ms_times_destroy(executor);
     while (executor->queue_count > 0) {
-        ms_work left = take_work(executor);
+        ms_work left = ms_executor_take_work(executor);
         if (left.size > MS_WORK_INLINE_SIZE)
             free(left.arguments.block);
     }
@@ -340,6 +350,21 @@ bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, cons
     return fine;
 }
 
+bool ms_executor_put_back(ms_executor *executor, const ms_work *job)
+{
+    if (!reserve_queue(executor))
+        return false;
+    executor->queue_first = (executor->queue_first - 1) & (executor->queue_capacity - 1);
+    executor->queue[executor->queue_first] = *job;
+    executor->queue_count++;
+    return true;
+}
+
+int ms_executor_descriptor(const ms_executor *executor)
+{
+    return executor->pool == NULL ? -1 : ms_pool_descriptor(executor->pool);
+}
+
 void ms_executor_begin(ms_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);
@@ -367,6 +392,8 @@ void ms_executor_cancel(ms_executor *executor, uint32_t jid)
     for (ms_worker *w = executor->workers; w != NULL; w = w->next)
         if (w->jid == jid)
             cancel_worker(executor, w);
+    if (executor->pool != NULL)
+        ms_pool_cancel(executor->pool, jid);
     pthread_mutex_unlock(&executor->lock);
 }
 
@@ -378,6 +405,8 @@ void ms_executor_cancel_all(ms_executor *executor)
     for (ms_worker *w = executor->workers; w != NULL; w = w->next)
         if (w->jid != 0)
             cancel_worker(executor, w);
+    if (executor->pool != NULL)
+        ms_pool_cancel_all(executor->pool);
     pthread_mutex_unlock(&executor->lock);
 }
 
@@ -389,7 +418,7 @@ static void take_back(ms_executor *executor, ms_bytes *jids)
         ms_put_u32(bytes, executor->queue[executor->queue_first].jid);
         if (!ms_bytes_append(jids, bytes, sizeof bytes))
             break; /* then it is run */
-        ms_work back = take_work(executor);
+        ms_work back = ms_executor_take_work(executor);
         if (back.size > MS_WORK_INLINE_SIZE)
             free(back.arguments.block);
     }
@@ -412,7 +441,15 @@ void ms_executor_take_back(ms_executor *executor)
     pthread_mutex_unlock(&executor->lock);
 }
 
-/* There is a slot and no thread for it, since all wait: others may have what is queued here. */
+static bool runs_a_job(const ms_executor *executor)
+{
+    for (const ms_worker *w = executor->workers; w != NULL; w = w->next)
+        if (w->jid != 0)
+            return true;
+    return executor->pool != NULL && !ms_pool_runs_nothing(executor->pool);
+}
+
+/* There is a slot and no thread or worker for it, since all wait: others may have what is queued here. */
 static void give_back_starved(ms_executor *executor)
 {
     ms_bytes jids = {0};
@@ -421,9 +458,10 @@ static void give_back_starved(ms_executor *executor)
     ms_workers_dispatch(executor);
     if (!executor->starved || executor->queue_count == 0)
         return;
-    if (!executor->starved_said)
-        fprintf(stderr, "%s-slave: no more threads for jobs: %u wait for others here; further ones go back to the master\n",
-                ms_program.name, executor->worker_count);
+    if (!executor->starved_said && !executor->options.is_worker)
+        fprintf(stderr, "%s-slave: no more %s for jobs: %u wait for others here; further ones go back to the master\n", ms_program.name,
+                executor->pool == NULL ? "threads" : "workers",
+                executor->pool == NULL ? executor->worker_count : ms_pool_waiting_count(executor->pool));
     executor->starved_said = true;
     take_back(executor, &jids);
     ms_executor_put(executor, (ms_header){0, MS_RECALLED, (uint32_t)jids.size}, jids.data);
@@ -442,6 +480,7 @@ void ms_executor_send(ms_executor *executor, ms_header header, const void *paylo
 int ms_executor_tend(ms_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);
+    int serve_ms = executor->pool == NULL ? -1 : ms_pool_serve(executor->pool);
     bool lingered = executor->lingering;
     ms_executor_flush(executor);
     for (ms_worker *w = executor->cancelling_count > 0 ? executor->workers : NULL; w != NULL; w = w->next)
@@ -452,7 +491,7 @@ int ms_executor_tend(ms_executor *executor)
     executor->tended = lingered;
     int again = lingered ? TEND_MS : executor->cancelling_count > 0 ? RESIGNAL_MS : executor->starved ? STARVED_MS : -1;
     pthread_mutex_unlock(&executor->lock);
-    return again;
+    return serve_ms >= 0 && (again < 0 || serve_ms < again) ? serve_ms : again;
 }
 
 void ms_executor_writable(ms_executor *executor)
@@ -465,10 +504,15 @@ void ms_executor_writable(ms_executor *executor)
 
 static bool runs_nothing(const ms_executor *executor)
 {
-    for (const ms_worker *w = executor->workers; w != NULL; w = w->next)
-        if (w->jid != 0)
-            return false;
-    return executor->queue_count == 0;
+    return executor->queue_count == 0 && !runs_a_job(executor);
+}
+
+bool ms_executor_runs_nothing(ms_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    bool nothing = runs_nothing(executor);
+    pthread_mutex_unlock(&executor->lock);
+    return nothing;
 }
 
 bool ms_executor_idle(ms_executor *executor)
@@ -483,6 +527,8 @@ bool ms_executor_settle(ms_executor *executor, int timeout_ms)
 {
     uint64_t deadline = ms_clock_ns() + (uint64_t)timeout_ms * 1000000u;
     bool settled;
+    if (executor->pool != NULL)
+        return true; /* workers end with the pristine process */
     pthread_mutex_lock(&executor->lock);
     executor->broken = true; /* what it would say interests nobody any more */
     while (!(settled = runs_nothing(executor) && !executor->writing) && ms_clock_ns() < deadline) {

@@ -19,7 +19,12 @@ enum { MS_WORK_INLINE_SIZE = 48 }; /* arguments up to this size are copied */
 typedef struct ms_executor_options {
     uint32_t slots;
     uint64_t memory_max; /* for each job; 0: no limit */
-    uint32_t waiting_max; /* threads beyond the slots, for jobs that wait for others */
+    uint32_t waiting_max; /* threads or workers beyond the slots, for jobs that wait for others */
+    uint32_t jobs_max;    /* for each worker of `pristine`; 0: no limit */
+    const struct ms_pristine *pristine; /* jobs run in workers that it forks (pool.h); null: on threads of this process */
+    bool is_worker;  /* this process is such a worker: the slave grants the slot, and wants each answer at once */
+    uint32_t shown_slots; /* what slots() gives */
+    bool quiet;
     /* Called when ms_executor_tend should be called sooner than it said; on any thread. */
     void (*wake)(void *context);
     void *context;
@@ -34,6 +39,10 @@ void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secur
 bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, const uint8_t *bytes, uint32_t size, ms_bytes *payload);
 /* More jobs have been added: wakes as many threads as there is work for. */
 void ms_executor_begin(ms_executor *executor);
+/* Becomes readable when ms_executor_tend should be called; -1: it never needs to be. */
+int ms_executor_descriptor(const ms_executor *executor);
+/* In a worker: the job that waited may go on. */
+void ms_executor_granted(ms_executor *executor, uint32_t jid);
 /* Stops a job; nothing happens when it is not there any more. */
 void ms_executor_cancel(ms_executor *executor, uint32_t jid);
 void ms_executor_cancel_all(ms_executor *executor);
@@ -54,6 +63,8 @@ int ms_executor_tend(ms_executor *executor);
 void ms_executor_writable(ms_executor *executor);
 /* Nothing is queued, nothing runs, everything is written. */
 bool ms_executor_idle(ms_executor *executor);
+/* Nothing is queued, nothing runs. */
+bool ms_executor_runs_nothing(ms_executor *executor);
 /* Ends the threads and frees everything. Only when it is idle, or broken and without jobs. */
 void ms_executor_destroy(ms_executor *executor);
 /* Waits until nothing runs, at most so long; false when something still does. */

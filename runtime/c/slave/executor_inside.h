@@ -42,6 +42,7 @@ typedef struct ms_worker {
 
 struct ms_executor {
     ms_executor_options options;
+    struct ms_pool *pool; /* null: jobs run on threads */
     pthread_mutex_t lock;
     pthread_cond_t more_work, changed;
     ms_worker *workers;
@@ -86,6 +87,9 @@ void ms_executor_put(ms_executor *executor, ms_header header, const void *payloa
 void ms_executor_flush(ms_executor *executor);
 void ms_executor_linger(ms_executor *executor);
 void ms_executor_wait_for_room(ms_executor *executor);
+ms_work ms_executor_take_work(ms_executor *executor);
+/* To the front of the queue. False: no memory. */
+bool ms_executor_put_back(ms_executor *executor, const ms_work *job);
 /* Runs what is queued as long as the slot is its own; on the worker's thread. */
 void ms_executor_work(ms_worker *worker);
 
@@ -108,6 +112,9 @@ void ms_times_waited(ms_worker *worker, uint64_t from, uint64_t to);
 /* Says so, before the answer. */
 void ms_times_end(ms_worker *worker, uint64_t now);
 void ms_times_destroy(ms_executor *executor);
+/* The lowest lane that is free, and one more; 0: no memory, or too many. */
+uint32_t ms_lane_take(ms_executor *executor);
+void ms_lane_free(ms_executor *executor, uint32_t lane);
 
 /* children.c */
 /* The job that ran here is over: its handles go with it. The lock is held. */

@@ -2,17 +2,26 @@
 #include "core/options.h"
 #include "core/task.h"
 #include "core/wire.h"
+#include "slave/cell.h"
 #include "slave/client.h"
+#include "slave/pristine.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum { STATUS_FAILED = 1, STATUS_USAGE = 2, MS_WAITING_MAX = 20000 };
+enum { STATUS_FAILED = 1, STATUS_USAGE = 2, MS_WAITING_MAX = 20000, WAITING_ISOLATED = 1000 };
+
+typedef struct slave_options {
+    ms_client_options client;
+    bool isolate;
+} slave_options;
 
 static int signal_descriptor;
 
@@ -21,43 +30,55 @@ static int signal_descriptor;
 static bool set_slots(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
-    return ms_option_count(&((ms_client_options *)context)->slots, value, 1, MS_SLOTS_MAX, message);
+    return ms_option_count(&((slave_options *)context)->client.slots, value, 1, MS_SLOTS_MAX, message);
 }
 
 static bool set_waiting_max(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
-    return ms_option_count(&((ms_client_options *)context)->waiting_max, value, 1, MS_WAITING_MAX, message);
+    return ms_option_count(&((slave_options *)context)->client.waiting_max, value, 1, MS_WAITING_MAX, message);
 }
 
 static bool set_connect_for(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
-    return ms_option_seconds(&((ms_client_options *)context)->connect_for, value, 0, message);
+    return ms_option_seconds(&((slave_options *)context)->client.connect_for, value, 0, message);
 }
 
 static bool set_memory_max(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
-    return ms_option_size(&((ms_client_options *)context)->memory_max, value, UINT64_MAX / 2, message);
+    return ms_option_size(&((slave_options *)context)->client.memory_max, value, UINT64_MAX / 2, message);
 }
 
 static bool set_payload_max(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
-    return ms_option_payload(&((ms_client_options *)context)->payload_max, value, message);
+    return ms_option_payload(&((slave_options *)context)->client.payload_max, value, message);
 }
 
 static bool set_once(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
-    return ms_option_flag(&((ms_client_options *)context)->once, value, message);
+    return ms_option_flag(&((slave_options *)context)->client.once, value, message);
 }
 
 static bool set_insecure(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
-    return ms_option_flag(&((ms_client_options *)context)->insecure, value, message);
+    return ms_option_flag(&((slave_options *)context)->client.insecure, value, message);
+}
+
+static bool set_isolate(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_flag(&((slave_options *)context)->isolate, value, message);
+}
+
+static bool set_jobs_max(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_count(&((slave_options *)context)->client.jobs_max, value, 1, UINT32_MAX, message);
 }
 
 static bool set_key_file(void *context, const char *value, bool from_environment, char *message)
@@ -69,15 +90,17 @@ static bool set_key_file(void *context, const char *value, bool from_environment
 static bool set_quiet(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
-    return ms_option_flag(&((ms_client_options *)context)->quiet, value, message);
+    return ms_option_flag(&((slave_options *)context)->client.quiet, value, message);
 }
 
 static const ms_option option_rows[] = {
     {"slots", 'j', MS_OPTION_VALUE, "N", "jobs at once (the CPUs it may use)", set_slots},
     {"connect-for", 0, MS_OPTION_VALUE, "S", "how long to try to connect (60)", set_connect_for},
     {"once", 0, MS_OPTION_FLAG, NULL, "try each address once", set_once},
+    {"isolate", 0, MS_OPTION_FLAG, NULL, "run jobs in processes of their own: a crash costs one attempt of one job", set_isolate},
+    {"jobs-max", 0, MS_OPTION_VALUE, "N", "with --isolate: replace a process after so many jobs (no limit)", set_jobs_max},
     {"memory-max", 0, MS_OPTION_VALUE, "BYTES", "memory for each job (no limit)", set_memory_max},
-    {"waiting-max", 0, MS_OPTION_VALUE, "N", "jobs that wait for others, at once (20000)", set_waiting_max},
+    {"waiting-max", 0, MS_OPTION_VALUE, "N", "jobs that wait for others, at once (20000; 1000 with --isolate)", set_waiting_max},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
     {"key-file", 0, MS_OPTION_VALUE, "FILE", "the key that both ends need over TCP; msc key FILE makes one", set_key_file},
     {"insecure", 0, MS_OPTION_FLAG, NULL, "TCP without a key, unencrypted, open to everybody; on both ends", set_insecure},
@@ -86,7 +109,7 @@ static const ms_option option_rows[] = {
 
 static bool add_address(void *context, const char *word, char *message)
 {
-    ms_client_options *options = context;
+    ms_client_options *options = &((slave_options *)context)->client;
     if (options->address_count == MS_SLAVE_ADDRESS_MAX) {
         snprintf(message, MS_OPTION_MESSAGE_MAX, "more than %d addresses", MS_SLAVE_ADDRESS_MAX);
         return false;
@@ -94,7 +117,7 @@ static bool add_address(void *context, const char *word, char *message)
     return ms_address_parse(&options->addresses[options->address_count++], word, message);
 }
 
-static ms_options_result read_options(ms_client_options *options, int argc, char **argv)
+static ms_options_result read_options(slave_options *options, int argc, char **argv)
 {
     char program[256], usage[300];
     int rest;
@@ -116,8 +139,9 @@ static ms_options_result read_options(ms_client_options *options, int argc, char
 }
 
 /* Without addresses on the command line: those of MS_ADDRESS, else the default. */
-static bool find_addresses(ms_client_options *options, char message[MS_MESSAGE_MAX])
+static bool find_addresses(slave_options *given, char message[MS_MESSAGE_MAX])
 {
+    ms_client_options *options = &given->client;
     const char *list = getenv("MS_ADDRESS");
     if (options->address_count > 0)
         return true;
@@ -129,7 +153,7 @@ static bool find_addresses(ms_client_options *options, char message[MS_MESSAGE_M
     char *copy = strdup(list), *at = copy, *one;
     bool fine = copy != NULL;
     while (fine && (one = strsep(&at, ",")) != NULL)
-        fine = add_address(options, one, message);
+        fine = add_address(given, one, message);
     free(copy);
     return fine;
 }
@@ -167,25 +191,55 @@ static int complain(const char *message, int status)
     return status;
 }
 
+/* Each worker takes a descriptor. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int run(slave_options *options)
+{
+    ms_pristine pristine;
+    ms_cell_options cell = {.slots = options->client.slots, .memory_max = options->client.memory_max,
+                            .key = &options->client.key};
+    if (options->isolate && !ms_pristine_start(&pristine, ms_cell_run, &cell))
+        return complain(strerror(errno), STATUS_FAILED);
+    if (options->isolate)
+        options->client.pristine = &pristine;
+    signal_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (signal_descriptor < 0)
+        return complain("cannot start: no descriptors are left", STATUS_FAILED);
+    catch_signals();
+    if (!options->isolate) {
+        ms_task_setup();
+        return ms_client_run(&options->client, signal_descriptor);
+    }
+    raise_descriptor_limit();
+    int status = ms_client_run(&options->client, signal_descriptor);
+    ms_pristine_end(&pristine);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
-    ms_client_options options = {.slots = usable_cpus(), .connect_for = 60, .waiting_max = MS_WAITING_MAX, .payload_max = UINT32_MAX};
+    slave_options options = {.client = {.slots = usable_cpus(), .connect_for = 60, .payload_max = UINT32_MAX}};
     char message[MS_MESSAGE_MAX];
     switch (read_options(&options, argc, argv)) {
     case MS_OPTIONS_FINE: break;
     case MS_OPTIONS_SHOWN: return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
     case MS_OPTIONS_WRONG: return STATUS_USAGE;
     }
+    if (options.client.waiting_max == 0)
+        options.client.waiting_max = options.isolate ? WAITING_ISOLATED : MS_WAITING_MAX;
     if (ms_program.abi_version != MS_ABI_VERSION)
         return complain("the program was compiled for another runtime: build it again with msc", STATUS_FAILED);
-    if (options.insecure && options.key.known)
+    if (options.client.insecure && options.client.key.known)
         return complain(MS_KEY_OR_INSECURE, STATUS_USAGE);
     if (!find_addresses(&options, message))
         return complain(message, STATUS_USAGE);
-    signal_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (signal_descriptor < 0)
-        return complain("cannot start: no descriptors are left", STATUS_FAILED);
-    catch_signals();
-    ms_task_setup();
-    return ms_client_run(&options, signal_descriptor);
+    return run(&options);
 }

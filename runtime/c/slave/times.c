@@ -21,8 +21,7 @@ void ms_executor_clock(ms_executor *executor, const uint8_t *payload)
     pthread_mutex_unlock(&executor->lock);
 }
 
-/* The lowest lane that is free, and one more; 0: no memory, or too many. */
-static uint32_t take_lane(ms_executor *executor)
+uint32_t ms_lane_take(ms_executor *executor)
 {
     uint32_t word = 0;
     while (word < executor->lane_word_count && executor->lanes[word] == UINT64_MAX)
@@ -42,12 +41,18 @@ static uint32_t take_lane(ms_executor *executor)
     return word * 64 + bit + 1;
 }
 
+void ms_lane_free(ms_executor *executor, uint32_t lane)
+{
+    lane--;
+    executor->lanes[lane / 64] &= ~((uint64_t)1 << lane % 64);
+}
+
 /* Without memory nothing is told of this job. */
 void ms_times_begin(ms_worker *w)
 {
     uint8_t head[MS_TIMED_HEAD_SIZE] = {0};
     w->times.size = 0;
-    w->lane = take_lane(w->executor);
+    w->lane = ms_lane_take(w->executor);
     ms_put_u32(head, w->jid);
     ms_put_u32(head + 4, w->lane - 1);
     ms_put_u64(head + 8, ms_clock_ns());
@@ -66,8 +71,7 @@ void ms_times_waited(ms_worker *w, uint64_t from, uint64_t to)
 
 void ms_times_end(ms_worker *w, uint64_t now)
 {
-    uint32_t lane = w->lane - 1;
-    w->executor->lanes[lane / 64] &= ~((uint64_t)1 << lane % 64);
+    ms_lane_free(w->executor, w->lane);
     w->lane = 0;
     if (w->times.size == 0)
         return;

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/handles.h"
+#include "slave/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,6 +50,10 @@ static void grant(ms_executor *executor)
 void ms_workers_dispatch(ms_executor *executor)
 {
     uint32_t slots = executor->options.slots;
+    if (executor->pool != NULL) {
+        ms_pool_dispatch(executor->pool);
+        return;
+    }
     if (executor->ending || executor->first_resuming != NULL || executor->busy_count >= slots)
         return;
     uint32_t wanted = slots - executor->busy_count;
@@ -87,6 +92,35 @@ static void leave_queue(ms_executor *executor, ms_worker *w)
         executor->last_resuming = before;
 }
 
+static void say(ms_executor *executor, ms_control kind, uint32_t jid)
+{
+    uint8_t bytes[4];
+    ms_put_u32(bytes, jid);
+    ms_executor_put(executor, (ms_header){0, (uint32_t)kind, sizeof bytes}, bytes);
+    ms_executor_flush(executor);
+}
+
+/* In a worker: the slave says when. */
+static void resume_when_granted(ms_executor *executor, ms_worker *w)
+{
+    w->granted = false;
+    say(executor, MS_REGAINED, w->jid);
+    while (!w->granted)
+        pthread_cond_wait(&w->wake, &executor->lock);
+    executor->busy_count++;
+}
+
+void ms_executor_granted(ms_executor *executor, uint32_t jid)
+{
+    pthread_mutex_lock(&executor->lock);
+    for (ms_worker *w = executor->workers; w != NULL; w = w->next)
+        if (w->jid == jid) {
+            w->granted = true;
+            pthread_cond_signal(&w->wake);
+        }
+    pthread_mutex_unlock(&executor->lock);
+}
+
 /* Goes on once a slot is free, or at once when it is cancelled. */
 static void resume(ms_executor *executor, ms_worker *w)
 {
@@ -106,14 +140,6 @@ static void resume(ms_executor *executor, ms_worker *w)
     }
 }
 
-static void say(ms_executor *executor, ms_control kind, uint32_t jid)
-{
-    uint8_t bytes[4];
-    ms_put_u32(bytes, jid);
-    ms_executor_put(executor, (ms_header){0, (uint32_t)kind, sizeof bytes}, bytes);
-    ms_executor_flush(executor);
-}
-
 void ms_worker_park(ms_worker *w, uint64_t deadline)
 {
     ms_executor *executor = w->executor;
@@ -126,6 +152,12 @@ void ms_worker_park(ms_worker *w, uint64_t deadline)
             pthread_cond_wait(&w->wake, &executor->lock);
         else if (pthread_cond_timedwait(&w->wake, &executor->lock, &limit) == ETIMEDOUT)
             break;
+    }
+    if (executor->options.is_worker) {
+        resume_when_granted(executor, w);
+        if (w->lane != 0)
+            ms_times_waited(w, from, ms_clock_ns());
+        return;
     }
     resume(executor, w);
     if (w->lane != 0)

@@ -7,11 +7,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 extern ms_program_description program_description __asm__("ms_program");
 
-enum { NOOP = 1, SLEEP, FAIL, BIG, PRINT, SPIN, TAKE, DIE, HOG, DEEP, ADD, FIB, COUNT, FIB_TAIL, OUTER, MANY, ROW, JOB_COUNT = ROW };
+enum { NOOP = 1, SLEEP, FAIL, BIG, PRINT, SPIN, TAKE, DIE, HOG, DEEP, ADD, FIB, COUNT, FIB_TAIL, OUTER, MANY, ROW, SCRIBBLE, JOB_COUNT = SCRIBBLE };
 
 /* ---- Encoding by hand ---- */
 
@@ -154,7 +155,25 @@ PROGRAM static bool run_die(ms_reader *arguments, ms_result *result)
     (void)result;
     if (!get_int(arguments, &value))
         return false;
-    kill(getpid(), SIGKILL);
+    if (value < 0)
+        _exit(-value);
+    kill(getpid(), value == 0 ? SIGKILL : value);
+    pause();
+    return true;
+}
+
+/* Writes what it should not to every socket that it has: a worker has one. */
+PROGRAM static bool run_scribble(ms_reader *arguments, ms_result *result)
+{
+    int32_t size;
+    uint8_t bytes[256];
+    (void)result;
+    if (!get_int(arguments, &size))
+        return false;
+    memset(bytes, 0x5a, sizeof bytes);
+    for (int i = 3; i < 64; i++)
+        if (send(i, bytes, (size_t)size, MSG_NOSIGNAL) != size)
+            continue;
     pause();
     return true;
 }
@@ -349,7 +368,7 @@ static const ms_job_type job_types[JOB_COUNT] = {
     {"take", run_take, describe_text}, {"die", run_die, describe_int},   {"hog", run_hog, describe_int},
     {"deep", run_deep, describe_int}, {"add", run_add, describe_pair},   {"fib", run_fib, describe_int},
     {"count", run_count, describe_pair}, {"fib_tail", run_fib_tail, describe_int}, {"outer", run_outer, describe_pair},
-    {"many", run_many, describe_int}, {"row", run_row, describe_int},
+    {"many", run_many, describe_int}, {"row", run_row, describe_int}, {"scribble", run_scribble, describe_int},
 };
 
 /* ---- The master block ---- */
