@@ -6,7 +6,9 @@ Processes end with the `Stage` that started them.
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from c_warnings import can_sanitize
 from program_compiler import Compiled, compile_program
 
 Event = dict[str, Any]
@@ -23,8 +26,9 @@ TIME_S = 60.0
 
 
 def compiled(directory: Path, text: str) -> Compiled:
+    """With sanitizers, where there are any."""
     (directory / "prog.ms").write_text(text)
-    done = compile_program(directory / "prog.ms", directory / "prog")
+    done = compile_program(directory / "prog.ms", directory / "prog", sanitize=can_sanitize())
     assert done.status == 0, done.shown + done.text
     return done
 
@@ -70,6 +74,49 @@ class Stage:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.communicate()
+
+
+def status_address(master: Process) -> tuple[str, int]:
+    """Where the status of a master is that listens at a port of the system's choice. It says so on its first line."""
+    assert master.stderr is not None
+    line = master.stderr.readline()
+    found = re.fullmatch(r"prog-master: status at http://127\.0\.0\.1:(\d+)/\n", line)
+    assert found is not None, line
+    return "127.0.0.1", int(found[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    fields: dict[str, str]
+    body: str
+
+
+def exchange(address: tuple[str, int] | str, request: bytes) -> bytes:
+    """All that is answered until the connection is closed."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as connection:
+        connection.settimeout(TIME_S)
+        connection.connect(address)
+        connection.sendall(request)
+        data = b""
+        while piece := connection.recv(65536):
+            data += piece
+        return data
+
+
+def understand(data: bytes) -> Answer:
+    head, _, body = data.decode().partition("\r\n\r\n")
+    first, *lines = head.split("\r\n")
+    version, status, _ = first.split(" ", 2)
+    assert version == "HTTP/1.1"
+    return Answer(int(status), {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}, body)
+
+
+def get(address: tuple[str, int] | str, path: str, method: str = "GET") -> Answer:
+    answer = understand(exchange(address, f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()))
+    assert method == "HEAD" or len(answer.body.encode()) == int(answer.fields["content-length"])
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ void ms_api_setup(ms_server *the_server, ms_job_pool *the_pool, uint32_t the_los
     pool = the_pool;
     lost_max = the_lost_max;
     watch = the_watch;
+    if (watch != NULL)
+        atomic_store(&watch->doing, MS_DOING_COMPUTES);
 }
 
 void ms_api_end(void)

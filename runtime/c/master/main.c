@@ -22,10 +22,11 @@ typedef struct master_options {
     bool local;
     uint32_t min_slaves;
     const char *trace_path; /* null: none */
+    bool status_from_environment;
 } master_options;
 
 static ms_server *the_server; /* for the signal handler */
-static ms_watch *the_watch;   /* under --local: for the thread that waits for signals */
+static ms_watch *the_watch;   /* null when nobody looks */
 
 /* ---- Options ---- */
 
@@ -99,6 +100,14 @@ static bool set_trace(void *context, const char *value, bool from_environment, c
     return value[0] != '\0';
 }
 
+static bool set_status(void *context, const char *value, bool from_environment, char *message)
+{
+    master_options *options = context;
+    options->status_from_environment = from_environment;
+    options->server.has_status = true;
+    return ms_address_parse(&options->server.status, value, message);
+}
+
 static bool set_heartbeat(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
@@ -136,6 +145,7 @@ static const ms_option option_rows[] = {
     {"lost-max", 0, MS_OPTION_VALUE, "N", "a job fails after so many lost slaves (3)", set_lost_max},
     {"progress", 0, MS_OPTION_OPTIONAL, "WHEN", "show how far the jobs are: auto, always, never", set_progress},
     {"trace", 0, MS_OPTION_VALUE, "FILE", "write what happens to FILE, for Perfetto and msc report", set_trace},
+    {"status", 0, MS_OPTION_VALUE, "ADDRESS", "answer there over HTTP how far everything is, and what it waits for", set_status},
     {"heartbeat", 0, MS_OPTION_VALUE, "S", "a slave silent for three times S seconds is lost (2)", set_heartbeat},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
     {"key-file", 0, MS_OPTION_VALUE, "FILE", "the key that both ends need over TCP; msc key FILE makes one", set_key_file},
@@ -346,12 +356,9 @@ static int run_with_slaves(const master_options *options, ms_job_pool *pool)
 static int run_locally(const master_options *options, ms_job_pool *pool)
 {
     catch_signals_locally();
-    the_watch = options->server.watch;
     ms_api_setup(NULL, pool, options->server.lost_max, the_watch);
     int status = run_master();
     ms_api_end();
-    if (the_watch != NULL)
-        ms_watch_end(the_watch);
     return status;
 }
 
@@ -375,10 +382,13 @@ int main(int argc, char **argv)
             return complain(message, STATUS_FAILED);
         options.server.address_count = 1;
     }
-    if (options.trace_path != NULL) {
+    if (options.local && options.server.has_status && !options.status_from_environment)
+        return complain("--status needs slaves to show, --local has none", STATUS_USAGE);
+    if (options.trace_path != NULL || (options.server.has_status && !options.local)) {
         options.server.watch = ms_watch_create(options.trace_path, message, sizeof message);
         if (options.server.watch == NULL)
             return complain(message, STATUS_FAILED);
+        the_watch = options.server.watch;
     }
     signal(SIGPIPE, SIG_IGN);
     ms_output_setup(ms_program.name, on_broken_output);
@@ -387,6 +397,8 @@ int main(int argc, char **argv)
     ms_world_set_args(argc - rest, argv + rest);
     ms_task_setup();
     int status = options.local ? run_locally(&options, &pool) : run_with_slaves(&options, &pool);
+    if (the_watch != NULL)
+        ms_watch_end(the_watch);
     if (!ms_output_flush() && status == 0)
         status = STATUS_FAILED;
     return status;

@@ -14,7 +14,7 @@
 #include <pthread.h>
 
 /* What an event of the poll set belongs to: the first member of each owner. */
-typedef enum ms_source { MS_SOURCE_WAKE, MS_SOURCE_DOOR, MS_SOURCE_PEER } ms_source;
+typedef enum ms_source { MS_SOURCE_WAKE, MS_SOURCE_DOOR, MS_SOURCE_PEER, MS_SOURCE_STATUS_DOOR, MS_SOURCE_STATUS_CLIENT } ms_source;
 
 typedef enum ms_peer_state {
     MS_PEER_GREETING, /* it has until `deadline` to send its hello */
@@ -94,6 +94,8 @@ struct ms_server {
     uint64_t submitted_count, finished_count, failed_count;
     uint64_t received_size, sent_size; /* from and to all slaves */
     ms_watch *watch; /* null when nobody looks */
+    struct ms_http *http; /* --status; null for none */
+    uint64_t http_deadline; /* when it wants to be looked after */
     uint64_t started_at, progress_at;
     bool progress_shown;
     pthread_t thread;

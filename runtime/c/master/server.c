@@ -3,7 +3,9 @@
 
 #include "core/clock.h"
 #include "core/futex.h"
+#include "master/http.h"
 #include "master/output.h"
+#include "master/status.h"
 #include "net/poll.h"
 
 #include <errno.h>
@@ -201,6 +203,7 @@ static void tick(ms_server *server)
     ms_peers_act(server);
     ms_peers_tick(server);
     ms_peers_reap(server);
+    server->http_deadline = server->http == NULL ? UINT64_MAX : 0;
     say_what_to_start(server);
 }
 
@@ -224,6 +227,8 @@ static int lie_down(ms_server *server)
         next = server->progress_at + 200000000u;
     if (server->scheduler->look_at < next)
         next = server->scheduler->look_at;
+    if (server->http_deadline < next)
+        next = server->http_deadline;
     return next <= now ? 0 : (int)((next - now) / 1000000) + 1;
 }
 
@@ -245,6 +250,14 @@ static void handle_event(ms_server *server, const ms_event *event)
         if (event->readable && peer->state != MS_PEER_DOOMED)
             ms_peer_read(server, peer);
         break;
+    case MS_SOURCE_STATUS_DOOR:
+        ms_http_accept(server, event->owner);
+        server->http_deadline = 0;
+        break;
+    case MS_SOURCE_STATUS_CLIENT:
+        ms_http_serve(server, event->owner);
+        server->http_deadline = 0;
+        break;
     }
 }
 
@@ -260,6 +273,8 @@ static void turn(ms_server *server)
             ms_peer_read(server, peer);
     for (int i = 0; i < count; i++)
         handle_event(server, &events[i]);
+    if (server->http != NULL && server->now >= server->http_deadline)
+        server->http_deadline = ms_http_tick(server, server->http);
     take_requests(server);
     if (server->now - server->ticked_at >= tick_ns(server))
         tick(server);
@@ -303,9 +318,21 @@ static void shut(ms_server *server)
             ms_scheduler_cancel(scheduler, scheduler->slaves[i].jobs.first, server->now);
             ms_peers_act(server);
         }
+    if (server->http != NULL)
+        ms_http_destroy(server->http);
+    server->http = NULL;
     ms_peers_farewell(server, server->now + FAREWELL_NS);
     if (server->watch != NULL)
         ms_watch_end(server->watch);
+}
+
+static void say_where_the_status_is(ms_server *server)
+{
+    char text[MS_ADDRESS_TEXT_MAX + 16];
+    if (server->http == NULL)
+        return;
+    ms_http_format(server->http, text);
+    ms_server_log(server, "status at %s", text);
 }
 
 static void *run(void *argument)
@@ -313,6 +340,7 @@ static void *run(void *argument)
     ms_server *server = argument;
     server->now = server->started_at = server->lonely_since = server->progress_at = ms_clock_ns();
     server->ticked_at = server->now;
+    say_where_the_status_is(server);
     while (!atomic_load(&server->stopping) && atomic_load(&server->quit_status) < 0)
         turn(server);
     shut(server);
@@ -350,6 +378,15 @@ static bool open_doors(ms_server *server, bool *wrong, char message[MS_MESSAGE_M
     return true;
 }
 
+static bool open_status(ms_server *server, bool *wrong, char message[MS_MESSAGE_MAX])
+{
+    const ms_server_options *options = &server->options;
+    if (!options->has_status)
+        return true;
+    server->http = ms_http_create(server->poll, &options->status, options->insecure, ms_status_answer, wrong, message);
+    return server->http != NULL;
+}
+
 ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool, bool *wrong, char message[MS_MESSAGE_MAX])
 {
     *wrong = false;
@@ -368,9 +405,11 @@ ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool,
     server->wake_source = MS_SOURCE_WAKE;
     server->poll = ms_poll_create();
     server->wake_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    server->http_deadline = UINT64_MAX;
     server->scheduler = ms_scheduler_create(ms_program.job_count, options->lost_max, (uint64_t)(options->heartbeat * 1e9));
     if (server->poll < 0 || server->wake_descriptor < 0 || server->scheduler == NULL ||
-        !ms_poll_add(server->poll, server->wake_descriptor, &server->wake_source) || !open_doors(server, wrong, message)) {
+        !ms_poll_add(server->poll, server->wake_descriptor, &server->wake_source) || !open_doors(server, wrong, message) ||
+        !open_status(server, wrong, message)) {
         ms_server_destroy(server);
         return NULL;
     }
@@ -393,6 +432,8 @@ void ms_server_destroy(ms_server *server)
 {
     for (int i = 0; i < server->door_count; i++)
         ms_socket_unlisten(&server->doors[i].listener);
+    if (server->http != NULL)
+        ms_http_destroy(server->http);
     if (server->poll >= 0)
         close(server->poll);
     if (server->wake_descriptor >= 0)

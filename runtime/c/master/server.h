@@ -26,6 +26,8 @@ typedef struct ms_server_options {
     double heartbeat; /* seconds */
     uint32_t lost_max;
     uint32_t payload_max;
+    bool has_status;
+    ms_address status;
     struct ms_watch *watch; /* null: nobody wants to see what happens */
 } ms_server_options;
 

@@ -273,8 +273,10 @@ void ms_watch_ended(ms_server *server, ms_job *job, uint32_t slave_number)
         unlink_waiting(watch, watched);
     if (state == (uint32_t)MS_FINISHED) {
         counts->finished++;
+        watch->finished_count++;
     } else if (state == (uint32_t)MS_FAILED && job->cause != MS_CAUSE_CANCELLED) {
         counts->failed++;
+        watch->failed_count++;
         put_failed(watch, job, &seen);
     } else { /* also one that the program has just claimed, to cancel it */
         counts->cancelled++;

@@ -42,7 +42,8 @@ typedef struct ms_watch {
     uint64_t counted_at, counted; /* when the counters were written last, and what */
     ms_job *first_linked, *last_linked;
     uint32_t slave_count; /* that have ever joined */
-    uint64_t retried_count, cancelled_count, lost_count; /* attempts that were lost; jobs; slaves */
+    uint64_t finished_count, failed_count, cancelled_count; /* jobs, as they ended for the program */
+    uint64_t retried_count, lost_count; /* attempts that were lost; slaves */
     _Atomic uint64_t serial; /* of the last job */
     /* What the program does, for the status. */
     _Atomic uint32_t doing;
