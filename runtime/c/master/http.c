@@ -294,7 +294,7 @@ ms_http *ms_http_create(int poll, const ms_address *address, bool insecure, ms_h
     if (http == NULL)
         return NULL;
     *http = (ms_http){MS_SOURCE_STATUS_DOOR, {.descriptor = -1}, poll, insecure, address->kind == MS_ADDRESS_UNIX, page, NULL, 0};
-    if (!ms_socket_listen(&http->listener, address, insecure, wrong, message)) {
+    if (!ms_socket_listen(&http->listener, address, insecure ? MS_INSECURE : MS_LOOPBACK, wrong, message)) {
         free(http);
         return NULL;
     }

@@ -435,13 +435,6 @@ static void too_early(ms_server *server, ms_peer *peer)
     ms_peer_doom(server, peer, "cut off: it answered before it had read the arguments");
 }
 
-static void watch_answer(ms_server *server, ms_peer *peer, const ms_header *header, ms_job *job)
-{
-    bool failed = header->ordinal < 0;
-    ms_watch_answered(server, peer, job, failed ? 0u - (uint32_t)header->ordinal : (uint32_t)header->ordinal, header->jid,
-                      job == NULL ? "cancelled" : failed ? "failed" : "finished", header->length);
-}
-
 static void answered(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
     ms_failure_view view;
@@ -453,13 +446,13 @@ static void answered(ms_server *server, ms_peer *peer, const ms_frame *frame)
     switch (ms_scheduler_answer(server->scheduler, peer->slave, header->ordinal, header->jid, server->now)) {
     case MS_ANSWER_FINE:
         if (server->watch != NULL)
-            watch_answer(server, peer, header, server->scheduler->actions[0].job);
+            ms_watch_answer(server, peer, header, server->scheduler->actions[0].job);
         if (server->scheduler->actions[0].job->lent)
             too_early(server, peer);
         break;
     case MS_ANSWER_STALE:
         if (server->watch != NULL)
-            watch_answer(server, peer, header, NULL);
+            ms_watch_answer(server, peer, header, NULL);
         break;
     case MS_ANSWER_WRONG: ms_peer_doom(server, peer, "cut off: it answered a job that it does not have"); break;
     }

@@ -247,6 +247,13 @@ void ms_watch_answered(ms_server *server, ms_peer *peer, ms_job *job, uint32_t o
         ms_watched_of(job)->queued_at = now;
 }
 
+void ms_watch_answer(ms_server *server, ms_peer *peer, const ms_header *header, ms_job *job)
+{
+    bool failed = header->ordinal < 0;
+    ms_watch_answered(server, peer, job, failed ? 0u - (uint32_t)header->ordinal : (uint32_t)header->ordinal, header->jid,
+                      job == NULL ? "cancelled" : failed ? "failed" : "finished", header->length);
+}
+
 static void put_failed(ms_watch *watch, const ms_job *job, ms_seen *seen)
 {
     const ms_failure *failure = job->end.failure;

@@ -8,6 +8,7 @@
 #ifndef MS_WATCH_H
 #define MS_WATCH_H
 
+#include "core/wire.h"
 #include "master/jobs.h"
 #include "master/trace.h"
 
@@ -90,7 +91,9 @@ void ms_watch_local(ms_watch *watch, const ms_seen *seen, ms_job *job);
 void ms_watch_submitted(ms_server *server, ms_job *job);
 void ms_watch_spawned(ms_server *server, ms_job *parent, ms_job *job);
 void ms_watch_sent(ms_server *server, ms_job *job);
-/* An attempt was answered, or went on as another job; `job` null: it had been given up. `how` is a constant word. */
+/* An attempt was answered; `job` null: it had been given up. */
+void ms_watch_answer(ms_server *server, struct ms_peer *peer, const ms_header *header, ms_job *job);
+/* The same, and one that went on as another job. `how` is a constant word. */
 void ms_watch_answered(ms_server *server, struct ms_peer *peer, ms_job *job, uint32_t ordinal, uint32_t jid, const char *how, uint64_t result_size);
 /* Before the scheduler hears that a worker died which ran it. */
 void ms_watch_crashed(ms_server *server, struct ms_peer *peer, ms_job *job, uint32_t jid);

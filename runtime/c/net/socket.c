@@ -103,10 +103,20 @@ static bool listen_unix(ms_listener *listener, char message[MS_MESSAGE_MAX])
     return bound;
 }
 
+static bool is_loopback(const struct sockaddr *name)
+{
+    if (name->sa_family == AF_INET)
+        return (ntohl(((const struct sockaddr_in *)(const void *)name)->sin_addr.s_addr) >> 24) == 127;
+    if (name->sa_family != AF_INET6)
+        return false;
+    const struct in6_addr *host = &((const struct sockaddr_in6 *)(const void *)name)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(host) || (IN6_IS_ADDR_V4MAPPED(host) && host->s6_addr[12] == 127);
+}
+
 /* Whether TCP may be used so, also on this machine, where other users can reach it. */
 static bool may_use_tcp(const ms_address *address, ms_protection protection, const char *verb, char message[MS_MESSAGE_MAX])
 {
-    if (protection == MS_INSECURE || (protection == MS_KEYED && ms_crypto_is_built_in()))
+    if (protection == MS_INSECURE || protection == MS_LOOPBACK || (protection == MS_KEYED && ms_crypto_is_built_in()))
         return true;
     if (ms_crypto_is_built_in())
         return fail(message, address, verb,
@@ -128,6 +138,12 @@ static int resolve(const ms_address *address, ms_protection protection, const ch
     int count = ms_resolve(address->host, address->port, endpoints, &why);
     if (count == 0)
         fail(message, address, verb, why);
+    for (int i = 0; i < count && protection == MS_LOOPBACK; i++)
+        if (!is_loopback((const struct sockaddr *)&endpoints[i].name)) {
+            *wrong = true;
+            fail(message, address, verb, "other machines reach it, and nothing protects it (--insecure allows that)");
+            return 0;
+        }
     return count;
 }
 

@@ -17,8 +17,9 @@ typedef struct ms_listener {
     ino_t inode;
 } ms_listener;
 
-/* How TCP may be used: with a key, or without any because the user insists. Over unix sockets the file's permissions decide. */
-typedef enum ms_protection { MS_UNPROTECTED, MS_KEYED, MS_INSECURE } ms_protection;
+/* How TCP may be used: with a key, without any because the user insists, or on loopback addresses only, for what may be read by anybody on
+ * this machine. Over unix sockets the file's permissions decide. */
+typedef enum ms_protection { MS_UNPROTECTED, MS_KEYED, MS_INSECURE, MS_LOOPBACK } ms_protection;
 
 /* A socket file whose owner is dead is taken over; one whose owner lives is refused. False: `message` says why; `*wrong` when the
  * address may not be used as it was asked for. */
