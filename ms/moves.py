@@ -62,6 +62,14 @@ class _Why:
     later: Span | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What is needed behind an operation, and what the statement has used there."""
+
+    live: int
+    seen: int
+
+
 class Values:
     """Rewrites the expressions of one function."""
 
@@ -180,18 +188,51 @@ class Values:
                 self.use(part)
         outer = self._effects
         new: list[Expression] = []
+        after = _Need(self.live, self._seen) if isinstance(e, Call | StructLiteral) else None
+        views = 0  # what the parts behind are views of
         for i in range(len(parts) - 1, -1, -1):
             part, use = parts[i]
             self._effects = 0
+            is_late = after is not None and use is not Use.INOUT and self._wait(part, later | views, after)
             if isinstance(e, Call) and isinstance(part, VariableRef):
                 self._note_passed_on(part.variable, e, i)
-            new.append(self._path(part, later) if use is Use.INOUT else self.value(part, use, later))
+            made = self._path(part, later) if use is Use.INOUT else self.value(part, use, later)
+            new.append(Move(made.place, made.type, made.span, True) if is_late and isinstance(made, Move) else made)
             later |= self._effects
+            if after is not None:
+                views |= self._views(part, use)
         self._effects = outer | later
         new.reverse()
         if all(a is b for a, (b, _) in zip(new, parts, strict=True)) and not isinstance(e, StructLiteral):
             return e
         return rebuild(e, new)
+
+    def _wait(self, place: Expression, hindered: int, after: _Need) -> bool:
+        """Whether a place is evaluated behind its siblings instead: they look at it, neither change it nor give views
+        of it, and nothing in it needs evaluation. Then only what comes behind all of them needs it."""
+        root = place
+        while isinstance(root, Field):
+            root = root.base
+        if not isinstance(root, VariableRef) or hindered & self._liveness.mask(root.variable):
+            return False
+        mask = bit(root.variable)
+        if self.live & mask & ~after.live or self._seen & mask & ~after.seen:
+            self.live &= after.live | ~mask
+            self._seen &= after.seen | ~mask
+            return True
+        return False
+
+    def _views(self, part: Expression, use: Use) -> int:
+        """The variables of which a part may still be a view when the call begins: a scalar and what is made anew are
+        none."""
+        is_new = isinstance(part.type, Scalar) or not (is_place(part) or isinstance(part, Conditional))
+        if is_new and use is not Use.INOUT:
+            return 0
+        mentions = self._liveness.of_expression(part).mentions
+        for number, mask in self._liveness.masks.items():
+            if mentions >> number & 1:
+                mentions |= mask
+        return mentions
 
     def _note_passed_on(self, variable: Variable, call: Call, index: int) -> None:
         """A parameter whose last use this is could be passed on instead of being borrowed."""

@@ -407,9 +407,13 @@ class Borrow:
 
 @dataclass(frozen=True, slots=True)
 class Move:
+    """`late`: an argument of a call, or a field of a struct literal, that is evaluated behind the others, which look at
+    what it takes away."""
+
     place: Expression
     type: Type
     span: Span
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from ms.typed import (
     Expression,
     Function,
     FunctionRef,
+    Move,
     Passing,
     Program,
     Statement,
@@ -153,5 +154,6 @@ class _Text:
     def _expression(self, e: object) -> str:
         if not isinstance(e, Expression):
             raise InternalError(f"no text for {type(e).__name__}")
-        parts = ", ".join([self._part(getattr(e, name)) for name in _names(type(e))])
+        names = ("place",) if isinstance(e, Move) and not e.late else _names(type(e))
+        parts = ", ".join([self._part(getattr(e, name)) for name in names])
         return f"{type(e).__name__}({parts}): {e.type}{self._at(e.span)}"

@@ -302,7 +302,7 @@ class _Walk:
     def _operands(self, e: Expression) -> None:
         """The operands in turn: what one changes must not be borrowed before, nor what the call changes by any."""
         held: set[Variable] = set()
-        parts = operands(e, self._passings)
+        parts = sorted(operands(e, self._passings), key=lambda part: isinstance(part[0], Move) and part[0].late)
         outer = self._events
         for part, use in parts:
             self._events = set()

@@ -215,6 +215,57 @@ def test_own_part_with_an_index_that_changes_is_not_moved() -> None:
     assert wrapped(program.master, Copy) == ["v[i]"]
 
 
+WITH = """
+vector<int> with(vector<int> v, int n) { v :: n; return v; }
+vector<int> both(vector<int> v, vector<int> w) { v :: size(w); return v; }
+struct shelf { vector<int> v; int n; };
+vector<int> twice(vector<int> v) { return with(v, size(v)); }
+int put(string k, int& n) { k :: 'a'; n += size(k); return n; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("statements", "moved"),
+    [
+        ("v = with(v, size(v));", "v"),
+        ("v = with(v, v[0] + size(str(v)));", "v"),
+        ("v = with(v, size(with([1], size(v))));", "v"),
+        ("v = both(v, v[0..1]);", "v"),
+        ("struct shelf s; s->v = with(s->v, s->n);", "s->v"),
+        ("print(shelf{v: v, n: size(v)}); v = [];", "v"),
+    ],
+)
+def test_argument_is_moved_behind_those_that_look_at_it(statements: str, moved: str) -> None:
+    program = owned_master(f"vector<int> v = [1]; {statements} print(v);", DECLARATIONS + WITH)
+    assert violations(program) == []
+    assert wrapped(program.master, Copy) == []
+    assert [source(node.span) for node in nodes(program.master) if isinstance(node, Move) and node.late] == [moved]
+    assert wrapped(function(program, "twice"), Move) == ["v"]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "print(both(v, v));",
+        "bool b; vector<int> w; print(both(v, b ? v : w));",
+        "v = with(v, grow(v)); print(v);",
+        "v = with(v, size(with(v, 1))); print(v);",
+        "print(with(v, size(v)), v);",
+        "for (int i in 0..3) print(with(v, size(v)));",
+    ],
+)
+def test_argument_that_others_change_or_show_is_copied(statements: str) -> None:
+    program = owned_master(f"vector<int> v = [1]; {statements}", DECLARATIONS + WITH)
+    assert violations(program) == []
+    assert wrapped(program.master, Copy) == ["v"]
+
+
+def test_key_of_what_a_call_changes_is_copied_first() -> None:
+    program = owned_master('string k = "k"; map<string, int> m; print(put(k, m[k]), m);', DECLARATIONS + WITH)
+    assert violations(program) == []
+    assert wrapped(program.master, Copy) == ["k"]
+
+
 def test_loops_need_their_values_again() -> None:
     assert copies("vector<int> v; for (int i in 0..3) { vector<int> w = v; print(w); }") == ["v"]
     assert copies("vector<int> v; bool b; while (b) { vector<int> w = v; print(w); }") == ["v"]

@@ -118,6 +118,11 @@ def is_new(e: Expression) -> bool:
             return True
 
 
+def is_late(e: Expression) -> bool:
+    """Whether an operand is evaluated behind the others."""
+    return isinstance(e, Move) and e.late
+
+
 def look_or_take(f: Frame, e: Expression) -> Operand:
     """A vector as it comes: a `Vector` to keep, a `View` otherwise."""
     return take(f, e) if is_new(e) else look(f, e)
@@ -490,7 +495,7 @@ def _make_conditional(f: Frame, e: Conditional, into: str | None) -> Operand:
 def _struct_literal(f: Frame, e: StructLiteral, into: str | None) -> Operand:
     assert isinstance(e.type, StructType)
     to = into or f.temporary(e.type)
-    for index in e.evaluation:
+    for index in sorted(e.evaluation, key=lambda index: is_late(e.values[index])):
         put(f, e.values[index], memory.field(f.w, e.type, to, index))
     if not e.values:
         f.zero(e.type, to)
@@ -575,15 +580,16 @@ def _call(f: Frame, e: Call, into: str | None) -> Operand:
         f.at(e.span)
         return calls.extern_call(f.w, e.function, operands)
     function = f.unit.function(e.function)
-    ready: list[Operand | list[Operand]] = []
+    ready: list[Operand | list[Operand]] = [""] * len(e.arguments)
     passed = calls.passed(function)
-    for (variable, passing), argument in zip(passed, e.arguments, strict=True):
+    for index in sorted(range(len(ready)), key=lambda index: is_late(e.arguments[index])):
+        (variable, passing), argument = passed[index], e.arguments[index]
         if variable.kind is VariableKind.REFERENCE:
-            ready.append(parts_of(f, argument))
+            ready[index] = parts_of(f, argument)
         elif passing is not Passing.BORROWED and f.owns(argument.type):
-            ready.append(take(f, argument))
+            ready[index] = take(f, argument)
         else:
-            ready.append(look(f, argument))
+            ready[index] = look(f, argument)
     arguments: list[Operand] = []
     shadows: list[tuple[Type, str, str]] = []
     for argument, operand in zip(e.arguments, ready, strict=True):
