@@ -400,6 +400,7 @@ void ms_executor_cancel(ms_executor *executor, uint32_t jid)
 void ms_executor_cancel_all(ms_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);
+    executor->broken = true;
     for (uint32_t i = 0; i < executor->queue_count; i++)
         executor->queue[(executor->queue_first + i) & (executor->queue_capacity - 1)].cancelled = true;
     for (ms_worker *w = executor->workers; w != NULL; w = w->next)

@@ -45,6 +45,7 @@ int ms_executor_descriptor(const ms_executor *executor);
 void ms_executor_granted(ms_executor *executor, uint32_t jid);
 /* Stops a job; nothing happens when it is not there any more. */
 void ms_executor_cancel(ms_executor *executor, uint32_t jid);
+/* Stops all of them. Nothing is sent any more: that they were stopped is no answer, for a master that still hears us runs them again. */
 void ms_executor_cancel_all(ms_executor *executor);
 /* Gives the jobs back to the master that have not begun. */
 void ms_executor_take_back(ms_executor *executor);
