@@ -9,6 +9,7 @@
 #include "net/poll.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { EVENT_MAX = 64, LINE_MAX_SIZE = 512, TICKS_FOR_A_HEARTBEAT = 4 };
+enum { EVENT_MAX = 64, LINE_MAX_SIZE = 512, TICKS_FOR_A_HEARTBEAT = 4, DESCRIPTOR_MAX = 65536, SPARE_DESCRIPTOR_MAX = 64 };
 #define LONELY_NS 5000000000u   /* after so long without a slave it says what to start */
 #define FAREWELL_NS 1000000000u /* how long the last words may take */
 
@@ -352,16 +353,21 @@ static void *run(void *argument)
 
 /* ---- Beginning and end ---- */
 
-static void raise_descriptor_limit(void)
+/* Gives the highest descriptor that a connection may have: slaves leave some to the program's files. */
+static int raise_descriptor_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    if (limit.rlim_cur < limit.rlim_max && limit.rlim_cur < DESCRIPTOR_MAX) {
+        limit.rlim_cur = limit.rlim_max < DESCRIPTOR_MAX ? limit.rlim_max : DESCRIPTOR_MAX;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    int count = limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : INT_MAX;
+    return count - 1 - (count / 4 < SPARE_DESCRIPTOR_MAX ? count / 4 : SPARE_DESCRIPTOR_MAX);
 }
 
-static bool open_doors(ms_server *server, bool *wrong, char message[MS_MESSAGE_MAX])
+static bool open_doors(ms_server *server, int descriptor_max, bool *wrong, char message[MS_MESSAGE_MAX])
 {
     for (int i = 0; i < server->options.address_count; i++) {
         ms_door *door = &server->doors[i];
@@ -370,6 +376,7 @@ static bool open_doors(ms_server *server, bool *wrong, char message[MS_MESSAGE_M
         if (!ms_socket_listen(&door->listener, &server->options.addresses[i], protection, wrong, message))
             return false;
         server->door_count++;
+        door->listener.descriptor_max = descriptor_max;
         if (!ms_poll_add(server->poll, door->listener.descriptor, door)) {
             snprintf(message, MS_MESSAGE_MAX, "cannot listen: %s", strerror(errno));
             return false;
@@ -390,7 +397,7 @@ static bool open_status(ms_server *server, bool *wrong, char message[MS_MESSAGE_
 ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool, bool *wrong, char message[MS_MESSAGE_MAX])
 {
     *wrong = false;
-    raise_descriptor_limit();
+    int descriptor_max = raise_descriptor_limit();
     ms_server *server = aligned_alloc(_Alignof(ms_server), sizeof *server);
     snprintf(message, MS_MESSAGE_MAX, "no memory to start");
     if (server == NULL)
@@ -408,7 +415,7 @@ ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool,
     server->http_deadline = UINT64_MAX;
     server->scheduler = ms_scheduler_create(ms_program.job_count, options->lost_max, (uint64_t)(options->heartbeat * 1e9));
     if (server->poll < 0 || server->wake_descriptor < 0 || server->scheduler == NULL ||
-        !ms_poll_add(server->poll, server->wake_descriptor, &server->wake_source) || !open_doors(server, wrong, message) ||
+        !ms_poll_add(server->poll, server->wake_descriptor, &server->wake_source) || !open_doors(server, descriptor_max, wrong, message) ||
         !open_status(server, wrong, message)) {
         ms_server_destroy(server);
         return NULL;

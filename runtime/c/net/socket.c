@@ -233,6 +233,11 @@ int ms_socket_accept(const ms_listener *listener, char name[MS_ADDRESS_TEXT_MAX]
     while (descriptor < 0 && errno == EINTR);
     if (descriptor < 0)
         return -1;
+    if (listener->descriptor_max > 0 && descriptor > listener->descriptor_max) {
+        close(descriptor);
+        errno = EMFILE;
+        return -1;
+    }
     name[0] = '\0';
     if (listener->address.kind == MS_ADDRESS_UNIX) {
         if (!is_own_user(descriptor)) {

@@ -15,6 +15,7 @@ typedef struct ms_listener {
     ms_address address; /* with the port that the system chose when 0 was asked for */
     dev_t device;
     ino_t inode;
+    int descriptor_max; /* connections get none above it: the others are left to the program; 0: no limit */
 } ms_listener;
 
 /* How TCP may be used: with a key, without any because the user insists, or on loopback addresses only, for what may be read by anybody on
@@ -28,7 +29,7 @@ bool ms_socket_listen(ms_listener *listener, const ms_address *address, ms_prote
 /* Closes it and removes its file. Safe in a signal handler. */
 void ms_socket_unlisten(ms_listener *listener);
 /* The next connection, or -1 with errno set. `name` becomes the address of the other end ("" for a unix socket). On a unix socket
- * a peer of another user is turned away: then -1 with EPERM. */
+ * a peer of another user is turned away: then -1 with EPERM. With EMFILE one may have been turned away, too. */
 int ms_socket_accept(const ms_listener *listener, char name[MS_ADDRESS_TEXT_MAX]);
 /* Connects, waiting for at most `timeout_ms`. -1: `message` says why; `*wrong` when trying again is of no use. */
 int ms_socket_connect(const ms_address *address, ms_protection protection, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX]);
