@@ -164,7 +164,9 @@ ms_reader ms_job_get(ms_job *job)
         ms_handle_end end = end_of(job);
         ms_handle_fail(&end);
     }
-    return (ms_reader){job->payload.data, job->payload.data + job->payload.size};
+    static const uint8_t nothing[1];
+    const uint8_t *bytes = job->payload.size == 0 ? nothing : job->payload.data;
+    return (ms_reader){bytes, bytes + job->payload.size};
 }
 
 static ms_vector copy_text(const char *bytes, uint32_t size)

@@ -316,7 +316,7 @@ PROGRAM static bool run_fib_tail(ms_reader *arguments, ms_result *result)
 PROGRAM static bool run_outer(ms_reader *arguments, ms_result *result)
 {
     int32_t ordinal, value;
-    if (!get(arguments, &ordinal, 4) || !get_int(arguments, &value))
+    if (!get(arguments, &ordinal, 4) || !get_int(arguments, &value) || ordinal < 1 || ordinal > JOB_COUNT)
         return false;
     value = get_int_result(remote((uint32_t)ordinal, value));
     give(result, &value, 4);
