@@ -44,6 +44,11 @@ _SODIUM_PROBE = """#include <sodium.h>
 int main(void) { return sodium_init() < 0; }
 """
 
+_NO_SODIUM = (
+    "there is no libsodium here, so programs have no encryption and use TCP only with --insecure; "
+    "to change that: apt-get install libsodium-dev pkg-config"
+)
+
 
 class ToolchainError(Exception):
     """The tool chain, or the machine, cannot do what is asked (exit status 2)."""
@@ -75,6 +80,7 @@ class Compiler:
     identity: str
     static: bool  # whether it can link statically
     sodium: Sodium | None = None  # what encryption comes from
+    is_native: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +211,8 @@ def find_compiler(target: str = "") -> Compiler:
         if command:
             compiler = _probe(command)
             if compiler is not None:
-                return compiler if target else replace(compiler, sodium=_find_sodium(compiler))
+                found = None if target else _find_sodium(compiler)
+                return replace(compiler, sodium=found, is_native=not target)
     raise ToolchainError(missing)
 
 
@@ -407,6 +414,8 @@ def runtime_archives(compiler: Compiler, sources: Sequence[tuple[str, bytes]], s
     final = cache_directory() / "runtime" / archives_key(compiler, sources, sanitize)
     if not final.is_dir():
         with CacheEntry(final) as work:
+            if compiler.sodium is None and compiler.is_native and sys.stderr.isatty():
+                print(f"msc: note: {_NO_SODIUM}", file=sys.stderr)
             names = [name for name, _ in sources if name.endswith(".c")]
             _build_archives(compiler, names, _flags(compiler, sanitize), work)
     return Archives(final / "libmsmaster.a", final / "libmsslave.a")

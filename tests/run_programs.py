@@ -15,6 +15,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,7 @@ class Options:
     valgrind: bool = False
     renew: bool = False
     isolate: bool = False
+    tcp: bool = False  # over TCP with a key, in place of a unix socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +159,19 @@ def _wait(
     return output, errors, trouble
 
 
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
 def run_local(spec: Spec, compiled: Compiled, directory: Path, options: Options) -> Outcome:
     return _run(spec, compiled, directory, options, slave_count=0, arguments=["--local"])
 
 
 def run_on_slaves(spec: Spec, compiled: Compiled, directory: Path, options: Options) -> Outcome:
     """A program without jobs needs no slaves and gets none."""
-    address = f"unix:{directory / 'socket'}"
+    address = free_address() if options.tcp else f"unix:{directory / 'socket'}"
     count = spec.slaves if spec.uses_slaves else 0
     arguments = ["--listen", address]
     if count:
@@ -179,6 +187,10 @@ def _run(
     for name, content in spec.files.items():
         (work / name).write_bytes(content)
     environment = environment_of(spec.environment)
+    if options.tcp:
+        (directory / "key").touch(0o600)
+        (directory / "key").write_text(os.urandom(32).hex())
+        environment["MS_KEY_FILE"] = str(directory / "key")
     limit = _limit(spec)
     slave_log = directory / "slaves.log"
 
@@ -362,11 +374,14 @@ def main() -> int:
     parser.add_argument("--sanitize", action="store_true", help="with the address and undefined-behaviour sanitizers")
     parser.add_argument("--valgrind", action="store_true", help="run masters and slaves under valgrind")
     parser.add_argument("--isolate", action="store_true", help="only on slaves, with jobs in processes of their own")
+    parser.add_argument("--tcp", action="store_true", help="run slaves over TCP with a key")
     parser.add_argument("--renew", action="store_true", help="write down what fail-programs make the compiler say")
     arguments = parser.parse_args()
     if arguments.valgrind and shutil.which("valgrind") is None:
         raise SystemExit("valgrind is not installed")
-    options = Options(arguments.sanitize, arguments.valgrind, arguments.renew, arguments.isolate)
+    options = Options(
+        arguments.sanitize, arguments.valgrind, arguments.renew, arguments.isolate, arguments.tcp
+    )
     paths = _selected(arguments)
     if arguments.isolate:
         paths = [path for path in paths if (spec := read_spec(path)).uses_slaves and spec.kind != "fail"]

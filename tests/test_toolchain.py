@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -120,6 +121,79 @@ def test_who_is_faster_wins(cache: Path) -> None:
 def test_digest_keeps_parts_apart() -> None:
     assert toolchain.digest(["ab", "c"]) != toolchain.digest(["a", "bc"])
     assert toolchain.digest(["a"]) == toolchain.digest([b"a"])
+
+
+# Encryption
+
+
+def fake_sodium(directory: Path, symbol: str = "sodium_init") -> None:
+    """A library that is called libsodium, and what pkg-config says about it."""
+    compiler = toolchain.find_compiler()
+    directory.mkdir()
+    (directory / "sodium.h").write_text("int sodium_init(void);\n")
+    (directory / "sodium.c").write_text(f"int {symbol}(void) {{ return 40; }}\n")
+    subprocess.run([*compiler.command, "-c", "sodium.c", "-o", "sodium.o"], cwd=directory, check=True)
+    subprocess.run([*compiler.archiver, "rcs", "libsodium.a", "sodium.o"], cwd=directory, check=True)
+    (directory / "libsodium.pc").write_text(
+        f"libdir={directory}\nName: libsodium\nDescription: none\nVersion: 1\nCflags: -I{directory}\n"
+    )
+
+
+@pytest.fixture
+def pkg_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Path:
+    """Where pkg-config looks; there is nothing yet."""
+    if shutil.which("pkg-config") is None:
+        pytest.skip("there is no pkg-config")
+    monkeypatch.setenv("PKG_CONFIG_LIBDIR", str(tmp_path / "libraries"))
+    return tmp_path / "libraries"
+
+
+def test_libsodium_goes_into_the_archives(runtime: Path, pkg_config: Path) -> None:
+    without = toolchain.find_compiler()
+    assert without.sodium is None
+    fake_sodium(pkg_config)
+    compiler = toolchain.find_compiler()
+    assert compiler.sodium is not None
+    assert compiler.sodium.archive == str(pkg_config / "libsodium.a")
+    (runtime / "net" / "a.c").write_text(
+        "#ifdef MS_SODIUM\n#include <sodium.h>\nint both(void) { return sodium_init() + 1; }\n"
+        "#else\nint both(void) { return 3; }\n#endif\n"
+    )
+    statuses = []
+    for one in (compiler, without):
+        sources = toolchain.runtime_sources()
+        archives = toolchain.runtime_archives(one, sources)
+        toolchain.link(one, [], archives.slave, pkg_config / "slave", LinkOptions())
+        statuses.append(subprocess.run([pkg_config / "slave"], check=False).returncode)
+    assert statuses == [41, 3]
+
+
+def test_libsodium_that_does_not_link_is_none(pkg_config: Path) -> None:
+    fake_sodium(pkg_config, symbol="something_else")
+    assert toolchain.find_compiler().sodium is None
+
+
+def test_libsodium_that_has_gone_is_none(pkg_config: Path) -> None:
+    fake_sodium(pkg_config)
+    assert toolchain.find_compiler().sodium is not None
+    (pkg_config / "libsodium.a").unlink()
+    assert toolchain.find_compiler().sodium is None
+
+
+def test_no_pkg_config(pkg_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_sodium(pkg_config)
+    monkeypatch.setenv("PKG_CONFIG", "/no/such/program")
+    assert toolchain.find_compiler().sodium is None
+
+
+def test_without_libsodium_people_get_a_note_once(
+    runtime: Path, pkg_config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = toolchain.find_compiler()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    for wanted in (1, 0):
+        toolchain.runtime_archives(compiler, toolchain.runtime_sources())
+        assert capsys.readouterr().err.count("apt-get install libsodium-dev") == wanted
 
 
 # Compilers
