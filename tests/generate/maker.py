@@ -221,6 +221,8 @@ class Expressions:
 
     def typed_literal(self, type: Type, depth: int) -> Expression:
         """A literal that says its own type: no `[]` in it, nor a vector of chars that looks like a string."""
+        if isinstance(type, JobType):
+            return self._handle(type)
         made = self.literal(type, depth)
         if isinstance(made, Literal) and isinstance(type, MapType):
             key = self.random.choice(self.keys(type.key))

@@ -527,18 +527,17 @@ class Maker:
     def _function(self, name: str) -> Function:
         w, r = self.world, self.random
         is_job = r.random() < 0.5
-        results = [f.result for f in w.functions if f.result is not VOID]
+        results = [f.result for f in w.functions if f.result is not VOID and not _holds_job(f.result)]
+        handles = [] if is_job else [JobType(f.result) for f in w.functions if f.is_job and not f.prints]
+        handles += [VectorType(each) for each in handles]
         result: Type = VOID if r.random() < 0.1 else r.choice(results if results and r.random() < 0.45 else w.types)
+        if handles and r.random() < 0.15:
+            result = r.choice(handles)
         is_recursive = r.random() < 0.35
         parameters = [Parameter(INT, "depth")] if is_recursive else []
-        parameters += [
-            Parameter(
-                r.choice(results if results and r.random() < 0.3 else w.types),
-                f"p{index}",
-                not is_job and r.random() < 0.4,
-            )
-            for index in range(r.randint(0, 3))
-        ]
+        for index in range(r.randint(0, 3)):
+            kinds = handles if handles and r.random() < 0.15 else results if results and r.random() < 0.3 else w.types
+            parameters.append(Parameter(r.choice(kinds), f"p{index}", not is_job and r.random() < 0.4))
         prints = r.random() < 0.25
         w.in_master, w.prints, w.calls_left, w.can_start = False, prints, 5, r.random() < 0.6
         w.scopes = [[Variable(p.type, p.name, p.name == "depth") for p in parameters]]
@@ -632,6 +631,8 @@ class Maker:
             return [Evaluate(made)]
         if self.random.random() < 0.4:
             return [Declare(made.type, s._new(made.type), made)]
+        if _holds_job(made.type):
+            return [Evaluate(made)]
         target = s.place(made.type, to_change=True)
         if target is not None and self.random.random() < 0.4:
             return [Assign(target, "", made)]

@@ -30,7 +30,7 @@ from generate.tree import (
     is_fail,
 )
 from generate.twin import Exited, Failed, Spent, Twin
-from ms.types import STRING, VOID, JobType, Type
+from ms.types import STRING, VOID, Type
 
 ROUNDS_MAX = 40
 KEPT = 0.25  # of the jobs' failures
@@ -126,9 +126,9 @@ def _harmless(node: Node) -> Statement:
         case If():
             return node.then
         case Return(value=value) if value is not None:
-            if isinstance(value.type, JobType):  # a tail job or a function that gives a handle
-                return Evaluate(Builtin(VOID, "fail", (Literal(STRING, b"no handle"),)))
             simple = simplest(value.type)
-            return Return(simple) if simple is not None and not isinstance(value, Literal) else Block(())
+            if simple is None:  # a tail job, or a function that gives handles
+                return Evaluate(Builtin(VOID, "fail", (Literal(STRING, b"no handle"),)))
+            return Return(simple) if not isinstance(value, Literal) else Block(())
         case _:
             return Block(())
