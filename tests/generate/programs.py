@@ -72,8 +72,8 @@ from ms.types import (
     VectorType,
 )
 
-MASTER_STATEMENTS = 30
-FUNCTIONS = 7
+MASTER_STATEMENTS = 24
+FUNCTIONS = 6
 
 
 class Statements(IndexStatements):
@@ -424,37 +424,28 @@ class Maker:
         return Program(structs, constants, tuple(everything), master, files, style)
 
     def _types(self) -> None:
+        """A few of all kinds: each type that a program uses costs LLVM as much time as many statements."""
         w, r = self.world, self.random
-        w.types = [
-            *SCALARS,
-            STRING,
-            VectorType(INT),
-            VectorType(STRING),
-            VectorType(DOUBLE),
-            VectorType(VectorType(INT)),
-        ]
-        w.types += [VectorType(r.choice((LONG, BOOL, FLOAT))), VectorType(LONG), VectorType(FLOAT)]
-        w.types += [MapType(STRING, INT), MapType(INT, VectorType(INT)), MapType(STRING, VectorType(STRING))]
-        w.types += [MapType(r.choice((LONG, CHAR, BOOL, STRING)), r.choice(w.types)), MapType(STRING, STRING)]
-        for index in range(r.randint(2, 3)):
+        vectors = [VectorType(each) for each in (INT, STRING, DOUBLE, LONG, FLOAT, BOOL, VectorType(INT))]
+        w.types = [*SCALARS, STRING, STRING, INT, *r.sample(vectors, 4)]
+        maps: list[Type] = [MapType(STRING, INT), MapType(INT, VectorType(INT)), MapType(STRING, VectorType(STRING))]
+        maps += [MapType(r.choice((LONG, CHAR, BOOL, STRING)), r.choice(w.types)), MapType(STRING, STRING)]
+        w.types += r.sample(maps, 2)
+        for index in range(2):
             name = f"s{index}"
             fields: list[tuple[str, Type]] = [(f"a{i}", r.choice(w.types)) for i in range(r.randint(1, 4))]
-            if self.random.random() < 0.3:
+            if r.random() < 0.3:
                 fields.append(("kids", VectorType(StructType(name))))
             w.structs[name] = Struct(name, tuple(fields))
-            w.types += [StructType(name), StructType(name), VectorType(StructType(name))]
-        w.types += [
-            STRING,
-            INT,
-            VectorType(STRING),
-            MapType(STRING, StructType("s0")),
-            VectorType(MapType(STRING, INT)),
-        ]
-        w.types += [MapType(r.choice((INT, STRING)), MapType(STRING, INT)), MapType(CHAR, VectorType(StructType("s1")))]
-        if r.random() < 0.5:
+            w.types += [StructType(name), VectorType(StructType(name)) if r.random() < 0.6 else StructType(name)]
+        nested = [MapType(STRING, StructType("s0")), VectorType(maps[0]), MapType(CHAR, VectorType(StructType("s1")))]
+        w.types += r.sample(
+            [*nested, MapType(r.choice((INT, STRING)), r.choice(maps)), VectorType(VectorType(STRING))], 1
+        )
+        if r.random() < 0.4:
             w.structs["rng"] = BUILT_IN[0]
             w.types.append(RNG)
-        if r.random() < 0.3:
+        if r.random() < 0.2:
             w.types.append(JOB_STATE)
 
     def _constants(self) -> tuple[Constant, ...]:
