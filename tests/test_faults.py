@@ -366,6 +366,21 @@ def test_sealed_bytes_that_are_spoiled(kind: Kind, cluster: Cluster) -> None:
     assert not re.search(r"wrong: ", master.log())
 
 
+@pytest.mark.parametrize("upwards", [True, False])
+def test_a_record_that_promises_more(upwards: bool, cluster: Cluster) -> None:
+    """Its end never comes, however many pings and pongs do, so they are no sign of life."""
+    key = str(key_file(cluster.directory))
+    port = free_port()
+    master = cluster.start_master("--listen", f"127.0.0.1:{port}", "--key-file", key)
+    fault = Fault(Kind.PROMISE, upwards, 6)
+    with Proxy(f"127.0.0.1:{port}", "127.0.0.1:0", lambda number: [fault], sealed=True) as proxy:
+        cluster.start_slave("--key-file", key, "--once", address=proxy.address)
+        cluster.wait_until(lambda: master.says(" lost ("), "the slave is lost")
+    cluster.start_slave()
+    cluster.let_work()
+    assert_as_local(cluster)
+
+
 def is_over(proxy: Proxy, number: int) -> bool:
     """Whether one of the two ends has ended the connection."""
     return proxy.links[number].ended.is_set()

@@ -36,6 +36,7 @@ class Kind(Enum):
     REPEAT = "it comes twice"
     LOSE = "it does not come"
     CORRUPT = "one of its bits is another"
+    PROMISE = "it promises more than there is"
     SILENCE = "nothing comes any more, and nobody hangs up"
 
 
@@ -259,6 +260,9 @@ class Proxy:
                 at = min(middle - 1, len(unit) - 1)
                 bit = 1 << int(fault.place * 997) % 8
                 self._send(link, to, unit[:at] + bytes([unit[at] ^ bit]) + unit[at + 1 :])
+            case Kind.PROMISE:
+                at = 9 if self.unit is plain_unit else 1
+                self._send(link, to, unit[:at] + bytes([unit[at] | 0x80]) + unit[at + 1 :])
             case Kind.SILENCE:
                 self._send(link, to, unit[:middle])
                 link.silent.set()

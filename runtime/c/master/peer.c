@@ -559,7 +559,7 @@ void ms_peer_read(ms_server *server, ms_peer *peer)
     ms_conn_status status = MS_CONN_MORE;
     for (int i = 0; i < READS_FOR_A_TURN && status == MS_CONN_MORE && peer->state != MS_PEER_DOOMED; i++) {
         status = ms_receiver_read(&peer->receiver, peer->descriptor);
-        if (peer->slave != MS_NO_SLAVE)
+        if (peer->slave != MS_NO_SLAVE && peer->receiver.heard)
             ms_scheduler_heard(server->scheduler, peer->slave, server->now);
         while (peer->state != MS_PEER_DOOMED && ms_receiver_next(&peer->receiver, &frame)) {
             peer->received_size += MS_HEADER_SIZE + frame.header.length;

@@ -62,10 +62,14 @@ static ms_conn_status read_secure(ms_receiver *receiver, int descriptor, void *b
 
 static ms_conn_status read_into(ms_receiver *receiver, int descriptor, void *bytes, size_t size, size_t *done)
 {
+    ms_conn_status status;
     *done = 0;
     if (receiver->secure != NULL)
-        return read_secure(receiver, descriptor, bytes, size, done);
-    return read_plain(descriptor, bytes, size, done);
+        status = read_secure(receiver, descriptor, bytes, size, done);
+    else
+        status = read_plain(descriptor, bytes, size, done);
+    receiver->heard = *done > 0;
+    return status;
 }
 
 /* A slave greets with a key, and there is none here: it is told, in its own language. */

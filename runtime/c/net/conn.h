@@ -36,6 +36,7 @@ typedef struct ms_receiver {
     uint32_t start, end;
     bool filling_large; /* the payload of large_header, which does not fit the buffer, gathers in `large` */
     bool gave_large;    /* the last frame's payload is `large` */
+    bool heard;         /* the last read brought bytes from the other end; with a key, bytes that are authentic */
     ms_header large_header;
     ms_bytes large;
 } ms_receiver;

@@ -290,7 +290,8 @@ static void read_frames(client *c)
     ms_frame frame;
     ms_conn_status status = ms_receiver_read(&c->receiver, c->descriptor);
     int error = errno;
-    c->heard_at = ms_clock_ns();
+    if (c->receiver.heard)
+        c->heard_at = ms_clock_ns();
     while (c->end == GOES_ON && ms_receiver_next(&c->receiver, &frame))
         handle(c, &frame);
     ms_executor_begin(c->executor);
