@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from faults import campaign
 from faults.cluster import Cluster, Ended, Member
 from faults.machine import host, limited, small_disk
 from faults.programs import compiled
@@ -396,3 +397,12 @@ def test_slow_bytes(cluster: Cluster) -> None:
         assert_as_local(cluster)
         assert_gone(slave, other)
     assert " lost (" not in master.log()
+
+
+# ---- All at once
+
+
+def test_a_short_campaign(capsys: pytest.CaptureFixture[str]) -> None:
+    seed = int(os.environ.get("MS_FAULTS_SEED", "1"))
+    status = campaign.run(0.2, seed)
+    assert status == 0, capsys.readouterr().out
