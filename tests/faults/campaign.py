@@ -2,9 +2,10 @@
 
     python tests/faults/campaign.py --minutes 60 --seed 7
 
-A round is a cluster on a unix socket or, with a key, over TCP, some of whose slaves connect through a proxy. Slaves are killed, stopped
-and woken, told to leave, started; connections are cut, silenced, slowed down and, with a key, changed. In the end the program must
-have printed what it prints without slaves. A round that fails prints its seed and its events; `--round SEED` does that one again.
+A round is a cluster on a unix socket or, with a key, over TCP, some of whose slaves connect through a proxy. Slaves
+are killed, stopped and woken, told to leave, started; connections are cut, silenced, slowed down and, with a key,
+changed. In the end the program must have printed what it prints without slaves. A round that fails prints its seed
+and its events; `--round SEED` does that one again.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from program_compiler import Compiled
+
 from faults.cluster import Cluster, Member
 from faults.programs import compiled
 from faults.proxy import SAFE, Fault, Kind, Proxy, draw
-from program_compiler import Compiled
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EVENTS_MAX = 14
