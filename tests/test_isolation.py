@@ -305,6 +305,22 @@ def test_no_descriptors_for_more_workers(world: World) -> None:
     assert "prog-slave: cannot start a worker: Too many open files" in ended.err
 
 
+# ---- Without --isolate
+
+
+def test_a_slave_is_replaced_after_so_many_jobs(world: World) -> None:
+    """By a process of its own kind under the same number; jobs that wait for others do not wait for ever."""
+    master = world.master("one", FIB, 9, options=["--listen", world.address, "--progress=always"])
+    slave = world.slave("-j", "2", "--jobs-max", "3", "--connect-for", "10")
+    ended = finish(master)
+    assert (ended.status, ended.out) == (0, "result 34\n")
+    assert finish(slave) == Ended(0, "", "")
+    master = world.master("many", NOOP, 50, 0, 1)
+    slave = world.slave("-j", "1", "--jobs-max", "7", "--connect-for", "10")
+    assert finish(master) == Ended(0, "sum 1225\n", "")
+    assert finish(slave) == Ended(0, "", "")
+
+
 def test_options(world: World) -> None:
     for words in (("--jobs-max", "0"), ("--jobs-max", "x"), ("--isolate=2",)):
         ended = finish(isolated(world, *words))

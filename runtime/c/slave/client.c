@@ -50,6 +50,7 @@ typedef struct client {
     ms_secure *secure; /* of this connection, null when it is not encrypted */
     uint64_t signal_count;
     bool leaving, released; /* we said bye; the master did */
+    bool worn_out;          /* that is why we leave: another process is to come in place of this one */
     bool unread;  /* the system may have more bytes */
     bool hung_up; /* they are read to the end */
     uint64_t heard_at, leave_deadline;
@@ -320,6 +321,7 @@ static void take_signals(client *c)
     uint64_t count = 0;
     while (read(c->signals, &count, sizeof count) == (ssize_t)sizeof count)
         c->signal_count += count;
+    c->worn_out = c->worn_out && c->signal_count == 0;
     if (c->signal_count >= 2)
         finish(c, STOPPED, "");
     else if (c->signal_count == 1 && !c->leaving)
@@ -329,6 +331,10 @@ static void take_signals(client *c)
 /* All jobs have been answered: gone, when the master has said that no more will come, or does not answer. */
 static void look_whether_to_leave(client *c, uint64_t now)
 {
+    if (!c->leaving && ms_executor_worn_out(c->executor)) {
+        c->worn_out = true;
+        begin_leaving(c);
+    }
     if (!c->leaving || !ms_executor_idle(c->executor))
         return;
     if (c->leave_deadline == UINT64_MAX)
@@ -411,8 +417,8 @@ static int status_of(const client *c)
 {
     switch (c->end) {
     case GOES_ON:
-    case MASTER_SAID_BYE:
-    case LEFT: return 0;
+    case MASTER_SAID_BYE: return 0;
+    case LEFT: return c->worn_out ? MS_CLIENT_REPLACE : 0;
     case STOPPED: return 128 + atomic_load(&ms_client_signal);
     case REFUSED: say(c, "%s", c->why); return STATUS_REFUSED;
     case MASTER_LOST: say(c, "the master at %s is gone: %s", c->master, c->why); return STATUS_NO_MASTER;
@@ -443,7 +449,9 @@ int ms_client_run(const ms_client_options *options, int signals)
         return status;
     }
     c.end = connect_to_master(&c, &words);
-    if (c.end == MASTER_LOST) {
+    if (c.end == MASTER_LOST && options->replaces) {
+        status = 0;
+    } else if (c.end == MASTER_LOST) {
         say(&c, "%s", c.why);
         status = STATUS_NO_MASTER;
     } else {

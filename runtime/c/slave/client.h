@@ -16,9 +16,10 @@ typedef struct ms_client_options {
     uint32_t slots;
     uint64_t memory_max;
     uint32_t waiting_max;
-    uint32_t jobs_max; /* 0: no limit */
+    uint32_t jobs_max; /* for a worker, or without --isolate for this process; 0: no limit */
     const struct ms_pristine *pristine; /* --isolate; else null */
     double connect_for; /* seconds */
+    bool replaces;      /* one that left its master a moment ago: without a master the work is over */
     bool once;          /* each address is tried once */
     bool insecure;
     ms_key key; /* for TCP */
@@ -28,6 +29,8 @@ typedef struct ms_client_options {
 
 /* The number of the signal that came last, for the exit status. */
 extern atomic_int ms_client_signal;
+
+enum { MS_CLIENT_REPLACE = -1 }; /* in place of an exit status: the process shall be replaced by a fresh one of its kind */
 
 /* Serves a master; gives the exit status. `signals`: a descriptor that becomes readable when a signal came, and from which
  * each of them is read as 8 bytes added up (an eventfd). */

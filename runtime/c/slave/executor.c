@@ -215,6 +215,7 @@ static void work_once(ms_worker *w, uint64_t *now)
     uint64_t began = *now;
     w->jid = job.jid;
     w->cancelled = false;
+    executor->begun_count++;
     if (executor->tells_times)
         ms_times_begin(w);
     pthread_mutex_unlock(&executor->lock);
@@ -228,6 +229,8 @@ static void work_once(ms_worker *w, uint64_t *now)
     answer(w, ordinal, job.jid);
     ms_children_end(w); /* a tail job may wait for them, so they are released behind it */
     w->jid = 0;
+    if (ms_workers_worn(executor))
+        executor->options.wake(executor->options.context);
     executor->cancelling_count -= w->cancelled;
     if (executor->queue_count == 0 || *now - began > LONG_JOB_NS || unsent_size(executor) > FLUSH_SIZE || executor->options.is_worker)
         ms_executor_flush(executor);
@@ -240,7 +243,7 @@ void ms_executor_work(ms_worker *w)
 {
     ms_executor *executor = w->executor;
     uint64_t now = ms_clock_ns();
-    while (executor->queue_count > 0 && !executor->ending && executor->first_resuming == NULL &&
+    while (executor->queue_count > 0 && !executor->ending && executor->first_resuming == NULL && !ms_workers_worn(executor) &&
            executor->busy_count <= executor->options.slots)
         work_once(w, &now);
 }
@@ -506,6 +509,14 @@ void ms_executor_writable(ms_executor *executor)
 static bool runs_nothing(const ms_executor *executor)
 {
     return executor->queue_count == 0 && !runs_a_job(executor);
+}
+
+bool ms_executor_worn_out(ms_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    bool worn_out = ms_workers_worn(executor) && !runs_a_job(executor);
+    pthread_mutex_unlock(&executor->lock);
+    return worn_out;
 }
 
 bool ms_executor_runs_nothing(ms_executor *executor)

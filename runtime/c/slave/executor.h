@@ -20,7 +20,7 @@ typedef struct ms_executor_options {
     uint32_t slots;
     uint64_t memory_max; /* for each job; 0: no limit */
     uint32_t waiting_max; /* threads or workers beyond the slots, for jobs that wait for others */
-    uint32_t jobs_max;    /* for each worker of `pristine`; 0: no limit */
+    uint32_t jobs_max;    /* for each worker of `pristine`, or in all (ms_executor_worn_out); 0: no limit */
     const struct ms_pristine *pristine; /* jobs run in workers that it forks (pool.h); null: on threads of this process */
     bool is_worker;  /* this process is such a worker: the slave grants the slot, and wants each answer at once */
     uint32_t shown_slots; /* what slots() gives */
@@ -64,6 +64,8 @@ int ms_executor_tend(ms_executor *executor);
 void ms_executor_writable(ms_executor *executor);
 /* Nothing is queued, nothing runs, everything is written. */
 bool ms_executor_idle(ms_executor *executor);
+/* It has begun as many jobs as it may, and all of them have ended. */
+bool ms_executor_worn_out(ms_executor *executor);
 /* Nothing is queued, nothing runs. */
 bool ms_executor_runs_nothing(ms_executor *executor);
 /* Ends the threads and frees everything. Only when it is idle, or broken and without jobs. */

@@ -49,6 +49,8 @@ struct ms_executor {
     ms_worker *dead; /* they end, and touch nothing any more */
     uint32_t worker_count;
     uint32_t idle_count, starting_count;
+    uint32_t begun_count;  /* jobs, for jobs_max */
+    uint32_t parked_count; /* threads whose jobs wait for others */
     uint32_t busy_count; /* slots that are used: by a thread that works, not by one that waits for a job */
     ms_worker *first_resuming, *last_resuming; /* they want to go on, and come before what is queued */
     bool starved; /* no thread could be made for a free slot */
@@ -100,6 +102,8 @@ struct timespec ms_timespec_of(uint64_t ns);
 bool ms_workers_start(ms_executor *executor);
 /* Wakes or makes threads for what is queued, as far as slots are free. */
 void ms_workers_dispatch(ms_executor *executor);
+/* It has begun as many jobs as it may. One more begins only while another waits, which may wait for that one. */
+bool ms_workers_worn(const ms_executor *executor);
 /* Lends the slot of this worker until it is woken, cancelled or the time has come (UINT64_MAX: never). */
 void ms_worker_park(ms_worker *worker, uint64_t deadline);
 void ms_workers_reap(ms_executor *executor);

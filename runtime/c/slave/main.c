@@ -16,6 +16,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* Tells a process that starts itself again what it is. */
+#define REPLACES "MS_REPLACES"
+#define CONNECT_AGAIN_FOR 2.0 /* seconds */
+
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2, MS_WAITING_MAX = 20000, WAITING_ISOLATED = 1000 };
 
 typedef struct slave_options {
@@ -98,7 +102,7 @@ static const ms_option option_rows[] = {
     {"connect-for", 0, MS_OPTION_VALUE, "S", "how long to try to connect (60)", set_connect_for},
     {"once", 0, MS_OPTION_FLAG, NULL, "try each address once", set_once},
     {"isolate", 0, MS_OPTION_FLAG, NULL, "run jobs in processes of their own: a crash costs one attempt of one job", set_isolate},
-    {"jobs-max", 0, MS_OPTION_VALUE, "N", "with --isolate: replace a process after so many jobs (no limit)", set_jobs_max},
+    {"jobs-max", 0, MS_OPTION_VALUE, "N", "replace the process that runs jobs after so many (no limit)", set_jobs_max},
     {"memory-max", 0, MS_OPTION_VALUE, "BYTES", "memory for each job (no limit)", set_memory_max},
     {"waiting-max", 0, MS_OPTION_VALUE, "N", "jobs that wait for others, at once (20000; 1000 with --isolate)", set_waiting_max},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
@@ -233,6 +237,10 @@ int main(int argc, char **argv)
     case MS_OPTIONS_SHOWN: return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
     case MS_OPTIONS_WRONG: return STATUS_USAGE;
     }
+    options.client.replaces = getenv(REPLACES) != NULL;
+    unsetenv(REPLACES);
+    if (options.client.replaces && options.client.connect_for > CONNECT_AGAIN_FOR)
+        options.client.connect_for = CONNECT_AGAIN_FOR;
     if (options.client.waiting_max == 0)
         options.client.waiting_max = options.isolate ? WAITING_ISOLATED : MS_WAITING_MAX;
     if (ms_program.abi_version != MS_ABI_VERSION)
@@ -241,5 +249,13 @@ int main(int argc, char **argv)
         return complain(MS_KEY_OR_INSECURE, STATUS_USAGE);
     if (!find_addresses(&options, message))
         return complain(message, STATUS_USAGE);
-    return run(&options);
+    int status = run(&options);
+    if (status != MS_CLIENT_REPLACE)
+        return status;
+    if (atomic_load(&ms_client_signal) != 0)
+        return 0;
+    setenv(REPLACES, "1", 1);
+    execv("/proc/self/exe", argv);
+    snprintf(message, sizeof message, "cannot start itself again: %s", strerror(errno));
+    return complain(message, STATUS_FAILED);
 }

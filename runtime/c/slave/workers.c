@@ -47,6 +47,12 @@ static void grant(ms_executor *executor)
     }
 }
 
+bool ms_workers_worn(const ms_executor *executor)
+{
+    uint32_t jobs_max = executor->pool != NULL ? 0 : executor->options.jobs_max;
+    return jobs_max > 0 && executor->begun_count >= jobs_max && executor->parked_count == 0;
+}
+
 void ms_workers_dispatch(ms_executor *executor)
 {
     uint32_t slots = executor->options.slots;
@@ -54,7 +60,7 @@ void ms_workers_dispatch(ms_executor *executor)
         ms_pool_dispatch(executor->pool);
         return;
     }
-    if (executor->ending || executor->first_resuming != NULL || executor->busy_count >= slots)
+    if (executor->ending || ms_workers_worn(executor) || executor->first_resuming != NULL || executor->busy_count >= slots)
         return;
     uint32_t wanted = slots - executor->busy_count;
     if (wanted > executor->queue_count)
@@ -145,6 +151,7 @@ void ms_worker_park(ms_worker *w, uint64_t deadline)
     ms_executor *executor = w->executor;
     uint64_t from = w->lane == 0 ? 0 : ms_clock_ns();
     say(executor, MS_LENT, w->jid);
+    executor->parked_count++;
     free_slot(executor);
     while (!w->woken && !w->cancelled) {
         struct timespec limit = ms_timespec_of(deadline);
@@ -153,16 +160,14 @@ void ms_worker_park(ms_worker *w, uint64_t deadline)
         else if (pthread_cond_timedwait(&w->wake, &executor->lock, &limit) == ETIMEDOUT)
             break;
     }
-    if (executor->options.is_worker) {
+    executor->parked_count--;
+    if (executor->options.is_worker)
         resume_when_granted(executor, w);
-        if (w->lane != 0)
-            ms_times_waited(w, from, ms_clock_ns());
-        return;
-    }
-    resume(executor, w);
+    else
+        resume(executor, w);
     if (w->lane != 0)
         ms_times_waited(w, from, ms_clock_ns());
-    if (!w->cancelled)
+    if (!executor->options.is_worker && !w->cancelled)
         say(executor, MS_REGAINED, w->jid);
 }
 
@@ -170,7 +175,8 @@ void ms_worker_park(ms_worker *w, uint64_t deadline)
 
 static bool has_turn(const ms_executor *executor)
 {
-    return executor->queue_count > 0 && executor->busy_count < executor->options.slots && executor->first_resuming == NULL;
+    return executor->queue_count > 0 && executor->busy_count < executor->options.slots && executor->first_resuming == NULL &&
+           !ms_workers_worn(executor);
 }
 
 /* Waits for a job and a slot, which is this worker's then. False: the thread is to end. */
