@@ -74,8 +74,8 @@ def output_of(command: list[str | Path]) -> list[float]:
 
 
 @contextlib.contextmanager
-def slaves_of(program: Path, address: str, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    running = [subprocess.Popen([f"{program}-slave", address, "-j", "1"]) for _ in range(count)]
+def slaves_of(program: Path, address: str, count: int, *options: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    running = [subprocess.Popen([f"{program}-slave", address, "-j", "1", *options]) for _ in range(count)]
     try:
         yield running
         for slave in running:
