@@ -25,6 +25,7 @@ _HELP = """usage: msc PROG.ms [-o PROG] [options]           make PROG-master and
        msc run PROG.ms [-n N] [options] [-- WORDS]   make both and run them here
        msc explain [CODE]                         tell more about an error, or list them all
        msc key [FILE]                             make a key, which both programs need over TCP
+       msc report TRACE [-o RUN.html]             make a page of what --trace has written
        msc --version | --help
 
   -o PROG            what to call the programs (default: the name of the source, in this directory)
@@ -79,8 +80,19 @@ _MASTER_OPTIONS = {
     "--min-slaves": True, "--heartbeat": True, "--payload-max": True,
 }  # fmt: skip
 
-_COMMANDS = ("check", "run", "explain", "key")
-_HELPS = {"build": _HELP, "check": _CHECK_HELP, "run": _RUN_HELP, "explain": _EXPLAIN_HELP, "key": _KEY_HELP}
+_REPORT_HELP = """usage: msc report TRACE [-o PAGE]
+
+Makes a page of the trace that prog-master --trace or msc run --trace has written: the time line, how busy the slaves
+were, what the jobs of each function took, transfers, and what went wrong. The page needs no network.
+
+  -o PAGE            what to call it (default: the name of the trace with .html)
+"""
+
+_COMMANDS = ("check", "run", "explain", "key", "report")
+_HELPS = {
+    "build": _HELP, "check": _CHECK_HELP, "run": _RUN_HELP, "explain": _EXPLAIN_HELP, "key": _KEY_HELP,
+    "report": _REPORT_HELP,
+}
 _EMITS = ("typed", "llvm", "asm", "obj")
 _ROLES = ("master", "slave")
 
@@ -148,6 +160,8 @@ def _run(given: list[str]) -> int:
         return _explain(words)
     if command == "key":
         return _key(words)
+    if command == "report":
+        return _report(words)
     if command == "build" and "--version" in options:
         print(f"msc {__version__}")
         return 0
@@ -191,6 +205,37 @@ def _key(words: Sequence[str]) -> int:
             key.print_key()
     except ToolchainError as error:
         return _complain(str(error))
+    return 0
+
+
+def _report(words: Sequence[str]) -> int:
+    from ms.report import NoTrace, write_report
+
+    paths: list[str] = []
+    output = ""
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "-o":
+            output = _value(word, rest)
+        elif word.startswith("-o") and len(word) > 2:
+            output = word[2:]
+        elif word.startswith("-"):
+            raise UsageError(f"there is no option {word} of msc report")
+        else:
+            paths.append(word)
+    if len(paths) != 1:
+        none = "no trace: msc run PROG.ms --trace FILE makes one"
+        raise UsageError(f"one trace, not {len(paths)}" if paths else none)
+    page = Path(output or os.path.splitext(paths[0])[0] + ".html")
+    if page.exists() and page.samefile(paths[0]):
+        raise UsageError("the page would take the place of the trace: name it with -o")
+    try:
+        write_report(Path(paths[0]), page)
+    except NoTrace as error:
+        return _complain(f"{paths[0]} {error}")
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}")
     return 0
 
 

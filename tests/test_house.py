@@ -51,6 +51,7 @@ PYTHON_ROOMS: dict[str, tuple[int, str]] = {
     "ownership.py": (4, "ownership"),
     "codegen/": (5, "codegen"),
     "toolchain.py": (6, "toolchain"),
+    "report/": (7, "report"),
     "driver.py": (7, "driver"),
     "key.py": (8, "run"),
     "run.py": (8, "run"),
