@@ -76,9 +76,9 @@ master {
 """
 
 
-def compiled(directory: Path, text: str = WAVES, name: str = "waves") -> Compiled:
+def compiled(directory: Path, text: str = WAVES, name: str = "waves", *, sanitize: bool = False) -> Compiled:
     path = directory / f"{name}.ms"
     path.write_text(text)
-    done = compile_program(path, directory / name)
+    done = compile_program(path, directory / name, sanitize=sanitize)
     assert done.status == 0, done.shown + done.text
     return done

@@ -1,4 +1,5 @@
-/* Taking connections, as far as there is room for those that have not said who they are. */
+/* Taking connections, as far as there is room for those that have not said who they are. When there is none, the one that has had the most
+ * time makes room, unless it has had little: so whoever opens connections and says nothing keeps nobody else out for long. */
 #include "master/peer.h"
 
 #include "net/poll.h"
@@ -9,8 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GREETING_MAX = 64 }; /* connections that have not said who they are */
+enum {
+    GREETING_MAX = 64,  /* connections that have not said who they are */
+    STRANGERS_TOLD = 20 /* lines in the log for a second */
+};
 #define GREETING_NS 5000000000u
+#define GREETING_LEAST_NS 250000000u /* so long it has at least */
+#define STRANGERS_NS 1000000000u
 #define ACCEPT_LOG_NS 1000000000u
 
 /* Over TCP the handshake about the key comes first. False: no memory. */
@@ -62,12 +68,42 @@ static void log_turned_away(ms_server *server, const char *why)
     ms_server_log(server, "a connection was turned away: %s", why);
 }
 
+void ms_peers_log_stranger(ms_server *server, const ms_peer *peer)
+{
+    if (server->now - server->strangers_since >= STRANGERS_NS) {
+        if (server->strangers_untold > 0)
+            ms_server_log(server, "%u more connections were cut off or refused", server->strangers_untold);
+        server->strangers_since = server->now;
+        server->strangers_told = server->strangers_untold = 0;
+    }
+    if (peer == NULL)
+        return;
+    if (server->strangers_told++ < STRANGERS_TOLD)
+        ms_server_log(server, "%s%s%s", peer->name, peer->name[0] == '\0' ? "" : ": ", peer->reason);
+    else
+        server->strangers_untold++;
+}
+
+static bool make_room(ms_server *server)
+{
+    ms_peer *oldest = NULL;
+    if (server->greeting_count < GREETING_MAX)
+        return true;
+    for (ms_peer *peer = server->peers; peer != NULL; peer = peer->next) /* the youngest come first */
+        if (peer->state == MS_PEER_GREETING)
+            oldest = peer;
+    if (oldest == NULL || server->now + GREETING_NS < oldest->deadline + GREETING_LEAST_NS)
+        return false;
+    ms_peer_doom(server, oldest, "cut off: others wait, and it did not say who it is");
+    return true;
+}
+
 void ms_peers_accept(ms_server *server, ms_door *door)
 {
     char name[MS_ADDRESS_TEXT_MAX];
     for (;;) {
         int descriptor = ms_socket_accept(&door->listener, name);
-        if (descriptor >= 0 && server->greeting_count < GREETING_MAX) {
+        if (descriptor >= 0 && make_room(server)) {
             admit(server, door, descriptor, name);
         } else if (descriptor >= 0) {
             close(descriptor);

@@ -94,7 +94,7 @@ static void close_peer(ms_server *server, ms_peer *peer)
         ms_peers_act(server);
         publish_counts(server);
     } else if (peer->reason[0] != '\0') {
-        ms_server_log(server, "%s%s%s", peer->name, peer->name[0] == '\0' ? "" : ": ", peer->reason);
+        ms_peers_log_stranger(server, peer);
     }
     free(peer->seen.lane_ends);
     free(peer);
@@ -585,6 +585,7 @@ void ms_peers_tick(ms_server *server)
         else if (ms_sender_size(&peer->sender) > 0 && server->now - peer->moved_at > SILENT_HEARTBEATS * heartbeat_ns(server))
             ms_peer_doom(server, peer, "it reads nothing");
     }
+    ms_peers_log_stranger(server, NULL);
     if (server->accept_paused) {
         server->accept_paused = false;
         for (int i = 0; i < server->door_count; i++)

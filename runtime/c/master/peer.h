@@ -89,6 +89,8 @@ struct ms_server {
     bool closing;
     bool wake_needed; /* somebody waits for what happened in this turn */
     uint64_t ticked_at, accept_logged_at;
+    uint64_t strangers_since; /* of those that never became slaves: so many had a line in the log since then, so many had none */
+    uint32_t strangers_told, strangers_untold;
     uint64_t lonely_since; /* no slave since then */
     bool lonely_said;
     uint64_t submitted_count, finished_count, failed_count;
@@ -138,6 +140,8 @@ void ms_peers_farewell(ms_server *server, uint64_t deadline);
 
 /* master/accept.c: takes the connections that wait at a door. */
 void ms_peers_accept(ms_server *server, ms_door *door);
+/* A line in the log for one that ends without having become a slave, as long as there are few of them; null: time has passed. */
+void ms_peers_log_stranger(ms_server *server, const ms_peer *peer);
 
 /* master/nested.c: jobs that slaves spawn. The frame is a spawn, a release, a cancel, a lent or regained. */
 void ms_nested_handle(ms_server *server, ms_peer *peer, const ms_frame *frame);
