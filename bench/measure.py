@@ -22,6 +22,7 @@ from pathlib import Path
 from common import HERE, ROOT, Bench, alternate, output_of, slaves_of, spread, timed, with_slaves
 from rivals import bench_rivals
 from secure import bench_secure
+from trouble import bench_faults, bench_hostile
 
 CODE_SIZES = {
     "nbody": 5_000_000, "spectral_norm": 3000, "fannkuch": 10, "mandelbrot": 3000, "matmul": 1000, "matmul_flat": 1000,
@@ -307,6 +308,8 @@ PARTS = {
     "secure": bench_secure,
     "start": bench_start,
     "memory": bench_memory,
+    "faults": bench_faults,
+    "hostile": bench_hostile,
 }
 
 
