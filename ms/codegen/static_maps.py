@@ -1,6 +1,7 @@
 """How the runtime would lay out a map that is known at compile time: `core/map.c` in Python.
 
-Invariant: the hashes are those of the runtime, for the same bytes on every target; the tests hold the two together.
+Invariant: the hashes are those of the runtime without a seed, for the same bytes on every target; the tests hold the
+two together.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@
 #include "core/heap.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 enum { SLOTS_MIN = 8, SPARSE_MIN = 32 };
 
@@ -51,14 +52,16 @@ static inline uint64_t read_8(const uint8_t *at)
 }
 
 /* wyhash's way of reading: short strings as two words that overlap, longer ones 16 bytes at a time. */
-static inline uint32_t hash_bytes(const uint8_t *at, uint64_t size)
+static inline uint32_t hash_bytes(const uint8_t *at, uint64_t size, uint64_t seed)
 {
     const uint64_t first = 0xa0761d6478bd642fu, second = 0xe7037ed1a0b428dbu;
-    uint64_t seed = first, left = 0, right = 0;
+    const uint64_t factor = second ^ (seed << 32 | seed >> 32); /* nobody knows what would make a product 0 */
+    uint64_t left = 0, right = 0;
+    seed ^= first;
     if (size > 16) {
         uint64_t rest = size;
         for (; rest > 16; rest -= 16, at += 16)
-            seed = fold(read_8(at) ^ second, read_8(at + 8) ^ seed);
+            seed = fold(read_8(at) ^ factor, read_8(at + 8) ^ seed);
         left = read_8(at + rest - 16);
         right = read_8(at + rest - 8);
     } else if (size >= 4) {
@@ -68,7 +71,7 @@ static inline uint32_t hash_bytes(const uint8_t *at, uint64_t size)
     } else if (size > 0) {
         left = (uint64_t)at[0] << 16 | (uint64_t)at[size >> 1] << 8 | at[size - 1];
     }
-    return finished(fold(second ^ size, fold(left ^ second, right ^ seed)));
+    return finished(fold(second ^ size, fold(left ^ factor, right ^ seed)));
 }
 
 uint32_t ms_hash_number(uint64_t number)
@@ -76,9 +79,19 @@ uint32_t ms_hash_number(uint64_t number)
     return hash_number(number);
 }
 
-uint32_t ms_hash_bytes(const void *bytes, uint64_t size)
+uint32_t ms_hash_bytes(const void *bytes, uint64_t size, uint64_t seed)
 {
-    return hash_bytes(bytes, size);
+    return hash_bytes(bytes, size, seed);
+}
+
+uint64_t ms_map_seed;
+
+/* Before the program begins: what the kernel gave this process to be unforeseeable with, stirred, since the C library uses it too. */
+__attribute__((constructor)) static void choose_seed(void)
+{
+    const void *random = (const void *)getauxval(AT_RANDOM);
+    if (random != NULL)
+        ms_map_seed = fold(read_8(random) ^ 0xa0761d6478bd642fu, read_8((const uint8_t *)random + 8) ^ 0xe7037ed1a0b428dbu);
 }
 
 static inline bool same_bytes(const uint8_t *left, const uint8_t *right, uint64_t size)
@@ -127,6 +140,11 @@ static inline uint64_t first_slot(const ms_map *map, uint64_t hash)
     return hash >> map->shift;
 }
 
+static inline uint64_t seed_of(const ms_map *map)
+{
+    return map == NULL || map->is_seeded ? ms_map_seed : 0;
+}
+
 static inline uint32_t hash_in(const uint8_t *entry, uint64_t hash_offset)
 {
     uint32_t hash;
@@ -148,13 +166,16 @@ static inline uint64_t free_slot(const ms_map *map, uint32_t hash)
     return at;
 }
 
-static ms_map *new_block(uint64_t slots, uint64_t entry_size, uint64_t hash_offset)
+static ms_map *new_block(uint64_t slots, uint64_t entry_size, uint64_t hash_offset, bool is_seeded)
 {
     ms_map *map = ms_alloc(block_size(slots, entry_size));
     uint8_t bits = 0;
     while ((uint64_t)1 << bits < slots)
         bits++;
-    *map = (ms_map){.mask = (uint32_t)(slots - 1), .shift = (uint8_t)(32 - bits), .hash_offset = (uint8_t)hash_offset};
+    *map = (ms_map){.mask = (uint32_t)(slots - 1),
+        .shift = (uint8_t)(32 - bits),
+        .hash_offset = (uint8_t)hash_offset,
+        .is_seeded = is_seeded};
     memset(slots_of(map), 0, slots * sizeof(uint64_t));
     return map;
 }
@@ -197,14 +218,14 @@ static uint64_t slots_for(uint64_t count)
 static ms_map *with_room(ms_map *map, uint64_t entry_size, uint64_t hash_offset)
 {
     if (map == NULL)
-        return new_block(SLOTS_MIN, entry_size, hash_offset);
+        return new_block(SLOTS_MIN, entry_size, hash_offset, true);
     if (map->count >= MS_COUNT_MAX)
         ms_fail_size((int64_t)MS_COUNT_MAX + 1);
     if (map->count < map->used - map->used / 4) {
         close_gaps(map, entry_size);
         return map;
     }
-    ms_map *larger = new_block(2 * slot_count(map), entry_size, hash_offset);
+    ms_map *larger = new_block(2 * slot_count(map), entry_size, hash_offset, map->is_seeded);
     take_entries(larger, map, entry_size);
     ms_map_free(map, entry_size);
     return larger;
@@ -255,7 +276,7 @@ ms_map *ms_map_new(uint64_t count, uint64_t entry_size, uint64_t hash_offset)
 {
     if (count > MS_COUNT_MAX)
         ms_fail_size((int64_t)count);
-    return count == 0 ? NULL : new_block(slots_for(count), entry_size, hash_offset);
+    return count == 0 ? NULL : new_block(slots_for(count), entry_size, hash_offset, true);
 }
 
 ms_map *ms_map_copy(const ms_map *map, uint64_t entry_size)
@@ -268,7 +289,7 @@ ms_map *ms_map_copy(const ms_map *map, uint64_t entry_size)
         memcpy(copy, map, sizeof(ms_map) + slots * sizeof(uint64_t) + map->used * entry_size);
         return copy;
     }
-    ms_map *copy = new_block(slots, entry_size, map->hash_offset);
+    ms_map *copy = new_block(slots, entry_size, map->hash_offset, map->is_seeded);
     take_entries(copy, map, entry_size);
     return copy;
 }
@@ -295,14 +316,14 @@ void ms_map_free(ms_map *map, uint64_t entry_size)
 
 /* ---- Keys ---- */
 
-#define HASH_CHAR(key) hash_number(key)
-#define HASH_INT(key) hash_number((uint32_t)(key))
-#define HASH_LONG(key) hash_number((uint64_t)(key))
+#define HASH_CHAR(key, map) hash_number(key)
+#define HASH_INT(key, map) hash_number((uint32_t)(key))
+#define HASH_LONG(key, map) hash_number((uint64_t)(key))
 #define SAME_NUMBER(left, right) ((left) == (right))
 #define KEEP_NUMBER(key) (key)
 #define LEAVE_NUMBER(key) ((void)0)
 
-#define HASH_STRING(key) hash_bytes((key).data, (key).count)
+#define HASH_STRING(key, map) hash_bytes((key).data, (key).count, seed_of(map))
 #define SAME_STRING(left, right) ((left).count == (right).count && same_bytes((left).data, (right).data, (left).count))
 #define KEEP_STRING(key) ((key).capacity == 0 ? ms_vector_copy((key), 1) : (key))
 #define LEAVE_STRING(key) ms_free((key).data, (key).capacity)
@@ -331,12 +352,12 @@ void ms_map_free(ms_map *map, uint64_t entry_size)
     void *ms_map_find_##name(const ms_map *map, type key, uint64_t entry_size)                                              \
     {                                                                                                                       \
         uint64_t slot;                                                                                                      \
-        return map == NULL ? NULL : search_##name(map, key, HASH(key), entry_size, &slot);                                  \
+        return map == NULL ? NULL : search_##name(map, key, HASH(key, map), entry_size, &slot);                             \
     }                                                                                                                       \
                                                                                                                             \
     ms_map_slot ms_map_at_##name(ms_map *map, type key, uint64_t entry_size)                                                \
     {                                                                                                                       \
-        uint32_t hash = HASH(key);                                                                                          \
+        uint32_t hash = HASH(key, map);                                                                                     \
         uint64_t slot = 0;                                                                                                  \
         if (map != NULL) {                                                                                                  \
             uint8_t *found = search_##name(map, key, hash, entry_size, &slot);                                              \
@@ -362,7 +383,7 @@ void ms_map_free(ms_map *map, uint64_t entry_size)
         if (is_sparse(map))                                                                                                 \
             close_gaps(map, entry_size);                                                                                    \
         uint64_t slot;                                                                                                      \
-        uint8_t *entry = search_##name(map, key, HASH(key), entry_size, &slot);                                             \
+        uint8_t *entry = search_##name(map, key, HASH(key, map), entry_size, &slot);                                        \
         if (entry != NULL)                                                                                                  \
             take_out(map, slot, entry, entry_size);                                                                         \
         return entry;                                                                                                       \

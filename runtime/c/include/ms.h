@@ -47,7 +47,8 @@ typedef struct ms_map {
     uint32_t mask;       /* slots - 1; the number of slots is a power of two */
     uint8_t shift;       /* from a hash to its first slot: 32 less the bits of mask */
     uint8_t hash_offset; /* where in an entry its hash lies */
-    uint16_t unused;
+    uint8_t is_seeded;   /* whether the process's seed is in the hashes of strings: not in constant maps and their copies */
+    uint8_t unused;
 } ms_map;
 
 /* What putting a key in gives: the map, which may have moved, and the key's entry. */

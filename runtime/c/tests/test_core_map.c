@@ -152,12 +152,34 @@ static void fails_with_messages(void)
 
 static void hashes_are_never_zero(void)
 {
-    CHECK(ms_hash_number(0) != 0 && ms_hash_bytes(NULL, 0) != 0);
+    CHECK(ms_hash_number(0) != 0 && ms_hash_bytes(NULL, 0, 0) != 0);
+    CHECK(ms_map_seed != 0);
+}
+
+/* Among texts that share half their hash under one seed, few do under another; nor is there one that makes the first product 0. */
+static void seeds_tell_texts_apart(void)
+{
+    uint64_t words[2] = {0, 0};
+    uint32_t one = ms_hash_bytes(words, sizeof words, 1), other = ms_hash_bytes(words, sizeof words, 2), same = 0, still = 0;
+    for (words[0] = 1; words[0] < 4000000; words[0]++) {
+        if (ms_hash_bytes(words, sizeof words, 1) >> 16 == one >> 16) {
+            same++;
+            still += ms_hash_bytes(words, sizeof words, 2) >> 16 == other >> 16;
+        }
+    }
+    CHECK(same > 20 && still < same / 4);
+    words[0] = 0xe7037ed1a0b428dbu;
+    one = ms_hash_bytes(words, sizeof words, 12345);
+    same = 0;
+    for (words[1] = 1; words[1] < 100; words[1]++)
+        same += ms_hash_bytes(words, sizeof words, 12345) == one;
+    CHECK(same < 10);
 }
 
 int main(void)
 {
     ms_task_setup();
+    RUN(seeds_tell_texts_apart);
     RUN(grows_in_order);
     RUN(closes_gaps);
     RUN(owns_strings);
