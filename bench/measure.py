@@ -168,10 +168,19 @@ def program_of(lines: int) -> str:
 
 
 def seconds_of_msc(*words: str | Path) -> float:
+    return run_msc(*words)[0]
+
+
+def run_msc(*words: str | Path) -> tuple[float, float, int]:
+    """The seconds that passed, the processors' seconds, the most bytes of memory of a process."""
     start = time.perf_counter()
     environment = {**os.environ, "MS_NO_PROGRAM_CACHE": "1"}
-    subprocess.run([sys.executable, "-m", "ms", *words], cwd=ROOT, check=True, env=environment)
-    return time.perf_counter() - start
+    with subprocess.Popen([sys.executable, "-m", "ms", *words], cwd=ROOT, env=environment) as running:
+        _, status, used = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode != 0:
+        raise SystemExit(f"msc {' '.join(map(str, words))} ended with {running.returncode}")
+    return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
 
 
 def bench_compile(bench: Bench) -> None:
@@ -188,7 +197,38 @@ def bench_compile(bench: Bench) -> None:
         check, whole = (statistics.median(v) for v in both)
         found[f"check_{lines}"], found[f"compile_{lines}"] = check, whole
         print(f"{real:6} lines: msc check {check:6.2f}   msc {whole:6.2f}  {spread(both[1])}")
+    if not bench.short:
+        bench_growth(bench, found)
     bench.results["compile"] = found
+
+
+def bench_growth(bench: Bench, found: dict[str, float]) -> None:
+    """Ten times the lines, in one file and in several: processor time and memory should be ten times as much."""
+    print("\ncompile: 50,000 lines\n")
+    single, several = bench.work / "lines50000.ms", bench.work / "several"
+    single.write_text(program_of(50_000))
+    write_several(several, 50_000)
+    for name, source in (("in one file", single), ("in 12 files", several / "main.ms")):
+        check, _, _ = run_msc("check", source)
+        whole, busy, memory = run_msc(source, "-o", bench.work / "compiled")
+        print(f"{name}: msc check {check:6.2f}   msc {whole:6.2f}, {busy:.1f} s of processors   {memory / 1e6:.0f} MB")
+        key = f"50000_{name.replace(' ', '_')}"
+        found |= {f"check_{key}": check, f"compile_{key}": whole, f"processor_{key}": busy, f"bytes_{key}": memory}
+
+
+def write_several(directory: Path, lines: int) -> None:
+    """The same program, its functions in ten files that import each other in a circle."""
+    directory.mkdir()
+    head, *functions = program_of(lines).split("\nint score")
+    functions[-1], rest = functions[-1].split("\njob int run")
+    (directory / "item.ms").write_text(head + "\n")
+    share = len(functions) // 10 + 1
+    names = [f"part{number}.ms" for number in range(len(functions[::share]))]
+    for number, name in enumerate(names):
+        following = names[(number + 1) % len(names)]
+        own = "".join(f"\nint score{each}" for each in functions[share * number : share * (number + 1)])
+        (directory / name).write_text(f'import "item.ms";\nimport "{following}";\n{own}\n')
+    (directory / "main.ms").write_text(f'import "item.ms";\nimport "{names[0]}";\njob int run{rest}')
 
 
 def futures_rate(count: int) -> float:
