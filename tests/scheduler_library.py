@@ -10,7 +10,8 @@ import cffi
 
 RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
 SOURCES = (
-    "bitset", "scheduler", "recall", "placement", "endings", "attempts", "pending", "measure", "relations", "jobs",
+    "bitset", "scheduler", "recall", "orphans", "placement", "endings", "attempts", "pending", "measure", "relations",
+    "jobs",
 )  # fmt: skip
 
 DECLARATIONS = """
@@ -52,7 +53,7 @@ typedef struct ms_pending {
 } ms_pending;
 typedef struct ms_slave {
     uint32_t slots, inflight, given_up, suspects, lent, alone;
-    bool leaving, reserved, dropped, isolates, full, recalling, stalled;
+    bool leaving, reserved, dropped, isolates, full, recalling, stalled, returning;
     ms_job_list jobs;
     uint64_t load_ns, heard_at, pinged_at, batch_since, batch_at;
     uint32_t batch_count, batch_busy, batch_ordinal;
@@ -60,6 +61,7 @@ typedef struct ms_slave {
     bool stuffed;
     uint32_t given_up_jid_count, given_up_jid_capacity, *given_up_jids;
     uint64_t recalled_at;
+    uint8_t identity[16];
 } ms_slave;
 typedef struct ms_scheduler {
     ms_action *actions;
@@ -69,7 +71,8 @@ typedef struct ms_scheduler {
     bool saturated;
     ms_pending pending;
     ms_job_list alone, ending;
-    uint64_t pending_count, running_count, waiting_count, look_at;
+    uint64_t pending_count, running_count, waiting_count, look_at, looked_at;
+    uint32_t recall_rotor, absent_capacity, orphan_count;
     ...;
 } ms_scheduler;
 ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_t heartbeat_ns);
@@ -77,6 +80,10 @@ void ms_scheduler_destroy(ms_scheduler *scheduler);
 void ms_scheduler_submit(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 void ms_scheduler_cancel(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 uint32_t ms_scheduler_join(ms_scheduler *scheduler, uint32_t slots, uint64_t now);
+void ms_scheduler_identify(ms_scheduler *scheduler, uint32_t slave, const uint8_t *identity);
+uint32_t ms_scheduler_return(ms_scheduler *scheduler, uint32_t slots, const uint8_t *identity, uint64_t now);
+int ms_scheduler_offer(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, bool ended, uint64_t now);
+void ms_scheduler_offered(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 void ms_scheduler_heard(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 void ms_scheduler_leaving(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 void ms_scheduler_dropping(ms_scheduler *scheduler, uint32_t slave);

@@ -7,7 +7,7 @@ job must end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -38,7 +38,16 @@ class Job:
     depth: int = 0
     parent: Job | None = None
     detached: bool = False  # spawned, and its parent has finished
+    version: int = 0  # how often it has become another
     needs: list[Job] = field(default_factory=list)  # while they have not ended
+
+
+@dataclass(slots=True)
+class Absent:
+    """A slave that was lost and lives: what it has, with what the jobs were then."""
+
+    slots: int
+    attempts: dict[int, tuple[Job, int]]
 
 
 class World:
@@ -60,6 +69,11 @@ class World:
         self.lent: set[int] = set()  # jids
         self.asked: dict[int, list[int]] = {}  # by slave: the jids of a recall that has not been answered
         self.begun: set[int] = set()  # jids that were asked for, and not given back
+        self.identities: dict[int, bytes] = {}  # by slave
+        self.last_identity = 0
+        self.absent: dict[bytes, Absent] = {}
+        self.returning = -1  # the slave that is about to say what it has
+        self.began_others: set[int] = set()  # jids of attempts that have started jobs, or waited
         self.stalled: set[int] = set()  # slaves that have not answered for too long
         self.isolating: set[int] = set()  # slaves of which the scheduler knows it
         self.accompanied: set[int] = set()  # jids of attempts there
@@ -98,6 +112,7 @@ class World:
             assert self.lib.ms_scheduler_spawn(self.scheduler, slave, jid, record, self.now) == STALE
             self.lib.ms_job_drop(self.pool, record, True)
             return
+        self.began_others.add(jid)
         job = self.make(ordinal, needs)
         job.parent, job.depth = parent, parent.depth + 1
         assert self.lib.ms_scheduler_spawn(self.scheduler, slave, jid, job.record, self.now) == FINE
@@ -113,6 +128,7 @@ class World:
             assert self.lib.ms_job_add_hole(following, 4, other.record)
         if not stale:
             job.needs, job.lost_count = list(needs), 0
+            job.version += 1
             self.detach(job)
         said = self.lib.ms_scheduler_tail(self.scheduler, slave, jid, following, self.now)
         assert said == (STALE if stale else FINE)
@@ -127,6 +143,7 @@ class World:
         else:
             assert self.lib.ms_scheduler_regained(self.scheduler, slave, jid) == WRONG
             self.lent.add(jid)
+            self.began_others.add(jid)
             said = self.lib.ms_scheduler_lent(self.scheduler, slave, jid, self.now)
         assert said == (STALE if jid in self.given_up else FINE)
         self.act()
@@ -146,13 +163,46 @@ class World:
 
     def join(self, slots: int) -> int:
         slave = int(self.lib.ms_scheduler_join(self.scheduler, slots, self.now))
+        self.last_identity += 1
+        self.welcome(slave, slots, self.last_identity.to_bytes(16, "little"))
+        self.lib.ms_scheduler_identify(self.scheduler, slave, self.identities[slave])
+        self.act()
+        return slave
+
+    def welcome(self, slave: int, slots: int, identity: bytes) -> None:
         assert slave not in self.slaves
+        self.identities[slave] = identity
         self.slaves[slave] = {}
         self.slots[slave] = slots
         self.left.discard(slave)
         self.isolating.discard(slave)
+
+    def come_back(self, identity: bytes, draw: Callable[[int], int]) -> int:
+        """It offers some of what it had; of the rest it has given up."""
+        absent = self.absent.pop(identity)
+        slave = int(self.lib.ms_scheduler_return(self.scheduler, absent.slots, identity, self.now))
+        self.welcome(slave, absent.slots, identity)
+        self.returning = slave
+        self.act()
+        assert self.lib.ms_scheduler_offer(self.scheduler, slave, 0, True, self.now) == STALE
+        for jid, (job, version) in sorted(absent.attempts.items()):
+            if jid not in self.began_others and draw(4):
+                self.offer(slave, jid, job, version, ended=bool(draw(2)))
+        self.lib.ms_scheduler_offered(self.scheduler, slave, self.now)
+        self.returning = -1
         self.act()
         return slave
+
+    def offer(self, slave: int, jid: int, job: Job, version: int, ended: bool) -> None:
+        place = job.record.place
+        wanted = not job.ends and job.version == version and (place == PENDING or (place == RUNNING and ended))
+        said = self.lib.ms_scheduler_offer(self.scheduler, slave, jid, ended, self.now)
+        assert said == (FINE if wanted else STALE)
+        if wanted:
+            job.lost_count -= 1
+            self.begun.add(jid)
+            self.slaves[slave][jid] = job
+        self.act()
 
     def leave(self, slave: int) -> None:
         self.left.add(slave)
@@ -197,8 +247,13 @@ class World:
         self.lib.ms_scheduler_recalled(self.scheduler, slave, self.now)
         self.act()
 
-    def lose(self, slave: int) -> None:
+    def lose(self, slave: int, cut_off: bool = False) -> None:
         attempts = self.slaves.pop(slave)
+        if cut_off:
+            self.lib.ms_scheduler_identify(self.scheduler, slave, self.ffi.NULL)
+        else:
+            held = {jid: (job, job.version) for jid, job in attempts.items() if jid not in self.given_up}
+            self.absent[self.identities[slave]] = Absent(self.slots[slave], held)
         hit = [job for jid, job in attempts.items() if jid not in self.given_up]
         for job in hit:
             job.lost_count += 1
@@ -310,6 +365,7 @@ class World:
         attempts = self.slaves[action.slave]
         assert action.jid not in self.jids, "no jid names two attempts"
         assert action.slave not in self.left
+        assert action.slave != self.returning
         assert not job.ends
         assert all(other.ends == [FINISHED] for other in job.needs)
         held = [(jid, other) for one in self.slaves.values() for jid, other in one.items()]
@@ -339,7 +395,8 @@ class World:
 
     def starves(self, slave: int) -> bool:
         record = self.scheduler.slaves[slave]
-        kept = record.leaving or record.dropped or record.full or record.stalled or record.reserved or record.alone
+        kept = record.leaving or record.dropped or record.full or record.stalled or record.reserved
+        kept = kept or record.alone or record.returning
         return not kept and self.busy(slave) < self.slots[slave]
 
     def busy(self, slave: int) -> int:
@@ -373,7 +430,7 @@ class World:
             assert record.given_up == sum(jid in self.given_up for jid in attempts)
             assert record.lent == sum(jid in self.lent for jid in attempts)
             assert record.recalling == (slave in self.asked)
-            kept = record.leaving or record.dropped or record.full or record.stalled
+            kept = record.leaving or record.dropped or record.full or record.stalled or record.returning
             if scheduler.pending.first and not (kept or record.reserved or record.alone):
                 assert self.busy(slave) >= record.slots, "nothing waits while a slot is free"
             if scheduler.alone.first and not kept and not record.alone:
@@ -423,13 +480,15 @@ class World:
                     self.now += DURATION_NS[self.slaves[slave][jid].record.ordinal]
                     self.answer(slave, jid, fails=False)
         assert all(len(job.ends) == 1 for job in self.jobs)
+        assert self.scheduler.orphan_count == 0
         assert self.scheduler.pending_count == self.scheduler.running_count == self.scheduler.waiting_count == 0
 
 
 NESTED = ("spawn", "spawn", "tail", "lend", "lend", "need")
 FAULTS = ("cancel", "leave", "give_back", "lose", "lie", "crash")
 RECALLS = ("look", "recalled", "recalled")
-EVENTS = (*["submit"] * 3, *["answer"] * 3, "join", "tick", *FAULTS, *RECALLS)
+RETURNS = ("lose", "come_back", "come_back", "cut_off")
+EVENTS = (*["submit"] * 3, *["answer"] * 3, "join", "tick", *FAULTS, *RECALLS, *RETURNS)
 NESTED_EVENTS = (*EVENTS, *NESTED)
 
 def siblings(world: World, slave: int, jid: int, draw: Any) -> list[Job]:
@@ -458,6 +517,9 @@ def play(world: World, draw: Any, event: str) -> None:
             if draw(4):
                 world.hear(heard)
         world.tick(draw(HEARTBEAT_NS))
+    elif event == "come_back":
+        if world.absent and len(world.slaves) < 6:
+            world.come_back(sorted(world.absent)[draw(len(world.absent))], draw)
     elif event == "look":
         world.now += draw(3_000_000)
         world.act()
@@ -469,6 +531,8 @@ def play(world: World, draw: Any, event: str) -> None:
         return
     elif event == "lose":
         world.lose(slave)
+    elif event == "cut_off":
+        world.lose(slave, cut_off=True)
     elif event == "lie":
         world.lie(slave, draw(50), (1 + draw(ORDINAL_COUNT)) * (1 - 2 * draw(2)))
     elif event == "leave" and slave not in world.left:

@@ -52,8 +52,7 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         archive = str(directory / f"libms{end}.a")
         program = str(directory / f"prog-{end}")
         subprocess.run(["cc", *flags, *define, *sources, archive, "-lm", "-o", program], check=True)
-    _BUILT[request.param] = Built(directory / "prog-master", directory / "prog-slave")
-    return _BUILT[request.param]
+    return _BUILT.setdefault(request.param, Built(directory / "prog-master", directory / "prog-slave"))
 
 
 @pytest.mark.parametrize("sanitize", ["", "address,undefined", "thread"])
@@ -151,10 +150,14 @@ class Peer:
     def send(self, ordinal: int, jid: int, payload: bytes = b"") -> None:
         self.socket.sendall(struct.pack("<iII", ordinal, jid, len(payload)) + payload)
 
-    def hello(self, slots: int = 1) -> None:
+    def hello(self, slots: int = 1, identity: bytes = bytes(16), session: bytes = bytes(16)) -> bytes:
+        """Gives the master's session."""
         names = b"".join(struct.pack("<I", len(name)) + name for name in (b"test", b"any"))
-        self.send(0, HELLO, b"M/s!" + struct.pack("<I", 1) + b"f" * 32 + struct.pack("<II", slots, 99) + names)
-        assert self.receive()[:2] == (0, WELCOME)
+        head = b"M/s!" + struct.pack("<I", 2) + b"f" * 32 + struct.pack("<II", slots, 99)
+        self.send(0, HELLO, head + identity + session + names)
+        ordinal, kind, welcome = self.receive()
+        assert (ordinal, kind) == (0, WELCOME)
+        return welcome[8:]
 
     def read(self, size: int) -> bytes:
         data = b""
@@ -423,7 +426,7 @@ def test_signals_end_the_master(world: World) -> None:
 
 def test_a_killed_master(world: World) -> None:
     master = world.master("hold", 1000)
-    slave = world.slave()
+    slave = world.slave("-j", "1", "--connect-for", "0.5")
     while not is_busy(slave.pid):
         assert slave.poll() is None
     master.kill()
@@ -497,7 +500,7 @@ GARBAGE = [
     b"\xff" * 64,
     struct.pack("<iII", 0, HELLO, 0),
     struct.pack("<iII", 0, HELLO, 0xFFFFFFFF),
-    struct.pack("<iII", 0, HELLO, 12) + b"M/s!" + struct.pack("<I", 1) + b"ffff",
+    struct.pack("<iII", 0, HELLO, 12) + b"M/s!" + struct.pack("<I", 2) + b"ffff",
     struct.pack("<iII", 0, PING, 0),
     struct.pack("<iII", 1, 1, 0),
 ]
@@ -649,7 +652,7 @@ def test_help_and_version(world: World) -> None:
         assert shown.out.startswith("usage: prog-")
         shown = finish(world.start([str(program), "--version"]))
         assert (shown.status, shown.err) == (0, "")
-        assert "protocol 1, for test" in shown.out
+        assert "protocol 2, for test" in shown.out
 
 
 # ---- Standard output

@@ -22,8 +22,9 @@ PAGE = (ROOT / "docs" / "protocol.md").read_text()
 DECLARATIONS = """
 typedef struct { uint8_t *data; size_t size; size_t capacity; } ms_bytes;
 typedef struct { int32_t ordinal; uint32_t jid; uint32_t length; } ms_header;
-typedef struct { uint8_t fingerprint[32]; uint32_t slots; uint32_t pid; char host[256]; char target[256]; } ms_hello;
-typedef struct { uint32_t heartbeat_ms; uint32_t payload_max; } ms_welcome;
+typedef struct { uint8_t fingerprint[32]; uint32_t slots, pid; uint8_t identity[16], session[16];
+    char host[256], target[256]; } ms_hello;
+typedef struct { uint32_t heartbeat_ms; uint32_t payload_max; uint8_t session[16]; } ms_welcome;
 typedef struct { const char *message; uint32_t message_size; const char *story; uint32_t story_size; } ms_failure_view;
 ms_header ms_header_decode(const uint8_t *bytes);
 int ms_hello_decode(ms_hello *hello, const uint8_t *payload, size_t size);
@@ -82,6 +83,7 @@ def test_hello(wire: tuple[Any, Any]) -> None:
     assert (hello.slots, hello.pid) == (2, 259)
     assert (ffi.string(hello.host), ffi.string(hello.target)) == (b"node", b"x86_64")
     assert bytes(hello.fingerprint) == b"\xaa" * 32
+    assert (bytes(hello.identity), bytes(hello.session)) == (b"\xbb" * 16, bytes(16))
     assert lib.ms_hello_decode(hello, payload, len(payload) - 1) != 0
 
 
@@ -91,6 +93,7 @@ def test_welcome(wire: tuple[Any, Any]) -> None:
     payload = known("bytes welcome")
     assert lib.ms_welcome_decode(welcome, payload, len(payload)) == 0
     assert (welcome.heartbeat_ms, welcome.payload_max) == (2000, 1 << 30)
+    assert bytes(welcome.session) == b"\xcc" * 16
 
 
 def test_failure(wire: tuple[Any, Any]) -> None:
@@ -108,6 +111,13 @@ def test_recall() -> None:
     recall, recalled = known("bytes recall")[:20], known("bytes recall")[20:]
     assert struct.unpack("<iIIII", recall) == (0, 7, 8, 9, 8)
     assert struct.unpack("<iIII", recalled) == (0, 8, 4, 9)
+
+
+def test_offer() -> None:
+    """As test_return speaks it with real processes."""
+    offer, taken = known("bytes offer")[:28], known("bytes offer")[28:]
+    assert struct.unpack("<iIIIIII", offer) == (0, 19, 16, 1, 5, 9, 12)
+    assert struct.unpack("<iIIII", taken) == (0, 19, 8, 5, 12)
 
 
 def test_spawn_and_result() -> None:
@@ -155,7 +165,7 @@ def test_a_slave_made_from_the_page(tmp_path: Path) -> None:
     )
     try:
         connection = connect(f"{tmp_path}/s", master)
-        hello = b"M/s!" + struct.pack("<I", 1) + fingerprint + struct.pack("<II", 1, 1)
+        hello = b"M/s!" + struct.pack("<I", 2) + fingerprint + struct.pack("<II", 1, 1) + bytes(32)
         hello += struct.pack("<I", 4) + b"here" + struct.pack("<I", 3) + b"any"
         connection.sendall(struct.pack("<iII", 0, 1, len(hello)) + hello)
         ordinal, kind, _, _ = receive_frame(connection)

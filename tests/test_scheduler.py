@@ -11,6 +11,7 @@ from scheduler_library import build
 from scheduler_world import (
     CANCELLED,
     EVENTS,
+    FINISHED,
     HEARTBEAT_NS,
     LIKE,
     LOST,
@@ -316,5 +317,145 @@ def test_a_slave_that_does_not_answer_is_not_waited_for(library: tuple[Any, Any]
         for jid in sorted(world.slaves[slave]):
             world.answer(slave, jid, fails=False)
         world.recover()
+    finally:
+        world.close()
+
+
+# ---- Coming back
+
+
+def everything(count: int) -> int:
+    """In place of a draw: all is offered, and all of it has ended."""
+    return 1
+
+
+def nothing(count: int) -> int:
+    return 0
+
+
+def goes_on(count: int) -> int:
+    """All is offered, nothing has ended."""
+    return 1 if count == 4 else 0
+
+
+def lost_with(world: World, slave: int) -> bytes:
+    world.lose(slave)
+    return world.identities[slave]
+
+
+def test_a_slave_that_comes_back_goes_on_with_its_jobs(library: tuple[Any, Any]) -> None:
+    """Losing it again and again counts for nothing."""
+    world = World(library)
+    try:
+        slave = world.join(2)
+        jobs = [world.submit(3) for _ in range(2)]
+        jids = sorted(world.slaves[slave])
+        for _ in range(3 * LOST_MAX):
+            slave = world.come_back(lost_with(world, slave), goes_on)
+            assert sorted(world.slaves[slave]) == jids
+            assert [job.record.lost_count for job in jobs] == [0, 0]
+        for jid in jids:
+            world.answer(slave, jid, fails=False)
+        assert [job.ends for job in jobs] == [[FINISHED], [FINISHED]]
+        world.recover()
+    finally:
+        world.close()
+
+
+def test_what_has_ended_there_is_taken_although_it_runs_elsewhere(library: tuple[Any, Any]) -> None:
+    world = World(library)
+    try:
+        slave = world.join(1)
+        job = world.submit(3)
+        (jid,) = world.slaves[slave]
+        identity = lost_with(world, slave)
+        other = world.join(1)
+        (again,) = world.slaves[other]
+        slave = world.come_back(identity, everything)
+        assert again in world.given_up
+        world.answer(other, again, fails=False)
+        assert not job.ends
+        world.answer(slave, jid, fails=False)
+        assert job.ends == [FINISHED]
+    finally:
+        world.close()
+
+
+def test_what_goes_on_there_is_left_when_it_runs_elsewhere(library: tuple[Any, Any]) -> None:
+    world = World(library)
+    try:
+        slave = world.join(1)
+        job = world.submit(3)
+        identity = lost_with(world, slave)
+        other = world.join(1)
+        (again,) = world.slaves[other]
+        slave = world.come_back(identity, goes_on)
+        assert not world.slaves[slave]
+        assert world.scheduler.orphan_count == 0
+        world.answer(other, again, fails=False)
+        assert job.ends == [FINISHED]
+    finally:
+        world.close()
+
+
+@pytest.mark.parametrize("end", ["cancel", "answer", "tail"])
+def test_orphans_go_with_their_job(library: tuple[Any, Any], end: str) -> None:
+    world = World(library)
+    try:
+        slave = world.join(1)
+        job = world.submit(3)
+        identity = lost_with(world, slave)
+        other = world.join(1)
+        (again,) = world.slaves[other]
+        assert world.scheduler.orphan_count == 1
+        if end == "cancel":
+            world.cancel(job)
+        elif end == "answer":
+            world.answer(other, again, fails=False)
+        else:
+            world.tail(other, again, 2, [])
+        assert world.scheduler.orphan_count == 0
+        slave = world.come_back(identity, everything)
+        assert again not in world.slaves[slave]
+        world.recover()
+    finally:
+        world.close()
+
+
+def test_who_broke_the_rules_has_nothing_to_offer(library: tuple[Any, Any]) -> None:
+    world = World(library)
+    try:
+        slave = world.join(1)
+        world.submit(3)
+        world.lose(slave, cut_off=True)
+        assert (world.scheduler.orphan_count, world.scheduler.pending_count) == (0, 1)
+    finally:
+        world.close()
+
+
+def test_nobody_learns_from_an_attempt_that_was_away(library: tuple[Any, Any]) -> None:
+    """It has taken who knows how long, and its answer comes at once."""
+    world = World(library)
+    try:
+        slave = world.join(1)
+        for _ in range(10):
+            world.submit(3)
+        slave = world.come_back(lost_with(world, slave), everything)
+        world.now += 1_000
+        world.answer(slave, min(world.slaves[slave]), fails=False)
+        assert len(world.slaves[slave]) == 1, "nobody knows how long they take"
+    finally:
+        world.close()
+
+
+def test_a_slave_that_has_nothing_any_more(library: tuple[Any, Any]) -> None:
+    world = World(library)
+    try:
+        slave = world.join(1)
+        world.submit(3)
+        slave = world.come_back(lost_with(world, slave), nothing)
+        (jid,) = world.slaves[slave]
+        assert world.scheduler.orphan_count == 0
+        world.answer(slave, jid, fails=False)
     finally:
         world.close()

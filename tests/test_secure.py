@@ -80,7 +80,7 @@ def keyed(world: World) -> Keyed:
 
 def hello(peer: SecurePeer) -> None:
     names = b"".join(struct.pack("<I", len(name)) + name for name in (b"test", b"any"))
-    peer.send(0, HELLO, b"M/s!" + struct.pack("<I", 1) + b"f" * 32 + struct.pack("<II", 1, 99) + names)
+    peer.send(0, HELLO, b"M/s!" + struct.pack("<I", 2) + b"f" * 32 + struct.pack("<II", 1, 99) + bytes(32) + names)
 
 
 def is_closed(connection: socket.socket) -> bool:
@@ -250,7 +250,7 @@ def test_a_master_of_the_second_implementation(keyed: Keyed, cipher: int) -> Non
     except AssertionError:
         pytest.skip("this processor has no instructions for AES")
     assert peer.receive()[:2] == (0, HELLO)
-    peer.send(0, WELCOME, struct.pack("<II", 2000, 1 << 20))
+    peer.send(0, WELCOME, struct.pack("<II", 2000, 1 << 20) + bytes(16))
     peer.send(NOOP, 1, struct.pack("<i", 42))
     assert peer.receive() == (NOOP, 1, struct.pack("<i", 42))
     peer.send(0, BYE)
@@ -390,7 +390,7 @@ SLAVE_ATTACKS: dict[str, Attack] = {
     **{name: RECORD_ATTACKS[name] for name in ("a bit of the text", "a bit of the tag", "a length beyond all measure")},
     "the handshake again": lambda proxy, unit: [proxy.passed[1][0], unit],
     "what the other end said": lambda proxy, unit: [proxy.passed[0][1], unit],
-    "not encrypted": lambda _, unit: [frame(0, WELCOME, struct.pack("<II", 2000, 1 << 20)), unit],
+    "not encrypted": lambda _, unit: [frame(0, WELCOME, struct.pack("<II", 2000, 1 << 20) + bytes(16)), unit],
     "half of it": lambda _, unit: [unit[:9], b""],
     "nothing": lambda _, unit: [b""],
 }
@@ -443,7 +443,7 @@ HANDSHAKE_ATTACKS: dict[str, Attack] = {
     "the cipher": flip(40),
     "the tag": flip(-1),
     "what it said itself": lambda proxy, _: [proxy.passed[0][0]],
-    "not encrypted": lambda _, unit: [frame(0, WELCOME, struct.pack("<II", 2000, 1 << 20)) + unit],
+    "not encrypted": lambda _, unit: [frame(0, WELCOME, struct.pack("<II", 2000, 1 << 20) + bytes(16)) + unit],
     "half of it": lambda _, unit: [unit[:30], b""],
 }
 

@@ -276,7 +276,7 @@ def answer_with_times(connection: socket.socket, ahead_ns: int) -> int:
 
 
 def greet(connection: socket.socket, source: Path) -> None:
-    hello = b"M/s!" + struct.pack("<I", 1) + fingerprint_of(source) + struct.pack("<II", 1, 1)
+    hello = b"M/s!" + struct.pack("<I", 2) + fingerprint_of(source) + struct.pack("<II", 1, 1) + bytes(32)
     hello += struct.pack("<I", 4) + b"here" + struct.pack("<I", 3) + b"any"
     connection.sendall(struct.pack("<iII", 0, 1, len(hello)) + hello)
 

@@ -81,6 +81,7 @@ static length_range range_from_master(uint32_t kind)
     case MS_PONG: return (length_range){true, 0, MS_PING_MAX};
     case MS_CANCEL: return (length_range){true, 4, 4};
     case MS_RECALL: return (length_range){true, 4, MS_RECALLED_MAX};
+    case MS_OFFER: return (length_range){true, 0, MS_RECALLED_MAX};
     case MS_REFUSE: return (length_range){true, 0, MS_GREETING_MAX};
     case MS_BYE: return (length_range){true, 0, 0};
     case MS_CLOCK: return (length_range){true, 8, 8};
@@ -94,6 +95,7 @@ static length_range range_from_slave(uint32_t kind, uint32_t payload_max)
     case MS_PING:
     case MS_PONG: return (length_range){true, 0, MS_PING_MAX};
     case MS_RECALLED: return (length_range){true, 0, MS_RECALLED_MAX};
+    case MS_OFFER: return (length_range){true, 4, MS_RECALLED_MAX};
     case MS_SPAWN:
         return (length_range){true, MS_SPAWN_HEAD_SIZE,
                               with_head(payload_max, MS_SPAWN_HEAD_SIZE + MS_HOLES_MAX * MS_SPAWN_HOLE_SIZE)};
@@ -167,6 +169,13 @@ static uint32_t take_u32(const uint8_t **at, const uint8_t *end)
     return bytes == NULL ? 0 : ms_get_u32(bytes);
 }
 
+static void take_bytes(uint8_t *to, size_t size, const uint8_t **at, const uint8_t *end)
+{
+    const uint8_t *bytes = take(at, end, size);
+    if (bytes != NULL)
+        memcpy(to, bytes, size);
+}
+
 static void take_name(char name[MS_NAME_MAX + 1], const uint8_t **at, const uint8_t *end)
 {
     uint32_t size = take_u32(at, end);
@@ -186,12 +195,14 @@ static bool put_name(ms_bytes *payload, const char *name)
 
 bool ms_hello_encode(ms_bytes *payload, const ms_hello *hello)
 {
-    uint8_t head[48];
+    uint8_t head[48 + 2 * MS_IDENTITY_SIZE];
     memcpy(head, MS_HELLO_MAGIC, 4);
     ms_put_u32(head + 4, MS_PROTOCOL_VERSION);
     memcpy(head + 8, hello->fingerprint, 32);
     ms_put_u32(head + 40, hello->slots);
     ms_put_u32(head + 44, hello->pid);
+    memcpy(head + 48, hello->identity, MS_IDENTITY_SIZE);
+    memcpy(head + 48 + MS_IDENTITY_SIZE, hello->session, MS_IDENTITY_SIZE);
     return ms_bytes_append(payload, head, sizeof head) && put_name(payload, hello->host) && put_name(payload, hello->target);
 }
 
@@ -204,11 +215,11 @@ ms_wire_result ms_hello_decode(ms_hello *hello, const uint8_t *payload, size_t s
         return MS_WIRE_BAD_MAGIC;
     if (take_u32(&at, end) != MS_PROTOCOL_VERSION)
         return MS_WIRE_BAD_VERSION;
-    const uint8_t *fingerprint = take(&at, end, 32);
-    if (fingerprint != NULL)
-        memcpy(hello->fingerprint, fingerprint, 32);
+    take_bytes(hello->fingerprint, sizeof hello->fingerprint, &at, end);
     hello->slots = take_u32(&at, end);
     hello->pid = take_u32(&at, end);
+    take_bytes(hello->identity, MS_IDENTITY_SIZE, &at, end);
+    take_bytes(hello->session, MS_IDENTITY_SIZE, &at, end);
     take_name(hello->host, &at, end);
     take_name(hello->target, &at, end);
     return at != end || hello->slots == 0 || hello->slots > MS_SLOTS_MAX ? MS_WIRE_BAD_PAYLOAD : MS_WIRE_FINE;
@@ -216,9 +227,10 @@ ms_wire_result ms_hello_decode(ms_hello *hello, const uint8_t *payload, size_t s
 
 bool ms_welcome_encode(ms_bytes *payload, const ms_welcome *welcome)
 {
-    uint8_t bytes[8];
+    uint8_t bytes[8 + MS_IDENTITY_SIZE];
     ms_put_u32(bytes, welcome->heartbeat_ms);
     ms_put_u32(bytes + 4, welcome->payload_max);
+    memcpy(bytes + 8, welcome->session, MS_IDENTITY_SIZE);
     return ms_bytes_append(payload, bytes, sizeof bytes);
 }
 
@@ -227,6 +239,7 @@ ms_wire_result ms_welcome_decode(ms_welcome *welcome, const uint8_t *payload, si
     const uint8_t *at = payload, *end = payload + size;
     welcome->heartbeat_ms = take_u32(&at, end);
     welcome->payload_max = take_u32(&at, end);
+    take_bytes(welcome->session, MS_IDENTITY_SIZE, &at, end);
     return at != end || welcome->heartbeat_ms == 0 ? MS_WIRE_BAD_PAYLOAD : MS_WIRE_FINE;
 }
 

@@ -51,6 +51,7 @@ enum {
     MS_SLOTS_MAX = 65536,
     MS_OUTPUT_HEAD_SIZE = 5, /* what stands before the text of an output message */
     MS_RECALLED_MAX = 1 << 20,
+    MS_IDENTITY_SIZE = 16,   /* random bytes that tell slaves, or masters, from one another */
     MS_CAUSE_MAX = 64,       /* bytes of what a worker died of */
     MS_HOLES_MAX = 1 << 21 /* in one spawn */
 };
@@ -70,17 +71,20 @@ typedef struct ms_hello {
     uint8_t fingerprint[32];
     uint32_t slots;
     uint32_t pid;
+    uint8_t identity[MS_IDENTITY_SIZE]; /* the slave's, as long as it lives; all zero: it will not come back */
+    uint8_t session[MS_IDENTITY_SIZE];  /* of the master that it served last; all zero: none. With that one's own it is followed by an offer */
     char host[MS_NAME_MAX + 1];
     char target[MS_NAME_MAX + 1];
 } ms_hello;
 
-/* Magic, version, fingerprint, slots, pid, host, target. False: no memory. */
+/* Magic, version, fingerprint, slots, pid, identity, session, host, target. False: no memory. */
 bool ms_hello_encode(ms_bytes *payload, const ms_hello *hello);
 ms_wire_result ms_hello_decode(ms_hello *hello, const uint8_t *payload, size_t size);
 
 typedef struct ms_welcome {
     uint32_t heartbeat_ms; /* how often the master pings */
     uint32_t payload_max;
+    uint8_t session[MS_IDENTITY_SIZE]; /* the master's, as long as it lives */
 } ms_welcome;
 
 bool ms_welcome_encode(ms_bytes *payload, const ms_welcome *welcome);

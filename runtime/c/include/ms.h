@@ -346,7 +346,7 @@ void ms_exec(ms_vector argv, ms_vector input, ms_exec_result *result);
 
 /* Every message: three little-endian 32-bit integers [ordinal, jid, length], then `length` bytes. */
 #define MS_HEADER_SIZE 12
-#define MS_PROTOCOL_VERSION 1
+#define MS_PROTOCOL_VERSION 2
 #define MS_HELLO_MAGIC "M/s!"
 
 /* ordinal 0: a control message; its kind stands in the jid field. */
@@ -366,6 +366,8 @@ typedef enum ms_control {
     MS_LENT = 13,    /* slave → master: the job with this jid (4) waits, its slot is free */
     MS_REGAINED = 14, /* slave → master: it goes on (4) */
     MS_RELEASE = 15, /* slave → master: numbers (4 each) of spawned jobs that it holds no handles of any more */
+    MS_OFFER = 19,   /* slave → master, once, after it has come back: the number (4) of jobs that have ended there, their jids (4 each), then the
+                      * jids of those that go on; master → slave: the jids (4 each) of those that are its own again */
     MS_CLOCK = 20, /* master → slave: what time it is (8); from now on the slave says when jobs ran. slave → master: that (8), its own clock (8) */
     MS_TIMED = 21, /* slave → master, before an answer: when its job ran: see below */
     MS_CRASHED = 24  /* slave → master: the process that ran the job with this jid (4) died; of what, in a few words */

@@ -17,6 +17,7 @@ void ms_end_job(ms_scheduler *s, ms_job *job, ms_end end, ms_job *source)
     ms_scheduler_act(s, (ms_action){.kind = MS_JOB_ENDED, .end = end, .slave = job->slave, .job = job, .source = source});
     if (job->relations == NULL)
         return;
+    ms_orphans_forget(s, job);
     job->relations->finished = end == MS_END_FINISHED;
     ms_list_append(&s->ending, job);
 }

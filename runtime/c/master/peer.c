@@ -18,6 +18,7 @@ enum {
     READS_FOR_A_TURN = 4, /* then the others have theirs */
     SILENT_HEARTBEATS = 3
 };
+#define CUT_OFF "cut off: " /* how a reason begins that is a broken rule */
 
 static uint64_t heartbeat_ns(const ms_server *server)
 {
@@ -35,6 +36,7 @@ void ms_peer_doom(ms_server *server, ms_peer *peer, const char *format, ...)
         va_start(arguments, format);
         vsnprintf(peer->reason, sizeof peer->reason, format, arguments);
         va_end(arguments);
+        peer->cut_off = strncmp(peer->reason, CUT_OFF, strlen(CUT_OFF)) == 0;
     }
     if (peer->state == MS_PEER_GREETING)
         server->greeting_count--;
@@ -45,7 +47,7 @@ void ms_peer_doom(ms_server *server, ms_peer *peer, const char *format, ...)
     server->doomed = peer;
 }
 
-static void publish_counts(ms_server *server)
+void ms_peers_publish_counts(ms_server *server)
 {
     atomic_store(&server->slave_count, server->scheduler->slave_count);
     atomic_store(&server->slot_count, server->scheduler->slot_count);
@@ -73,29 +75,39 @@ static void unlink_peer(ms_server *server, ms_peer *peer)
     server->unread_count -= peer->unread;
 }
 
+void ms_peer_lose(ms_server *server, ms_peer *peer)
+{
+    ms_scheduler *scheduler = server->scheduler;
+    ms_nested_close(server, peer);
+    ms_sender_close(&peer->sender);
+    if (peer->slave == MS_NO_SLAVE || server->closing)
+        return;
+    uint32_t inflight = scheduler->slaves[peer->slave].inflight;
+    if (peer->cut_off)
+        ms_scheduler_identify(scheduler, peer->slave, NULL);
+    if (server->watch != NULL)
+        ms_watch_lost(server, peer, peer->reason);
+    server->by_slave[peer->slave] = NULL;
+    uint32_t back_count = ms_scheduler_lost(scheduler, peer->slave, server->now);
+    if (peer->reason[0] != '\0' || inflight > 0)
+        ms_server_log(server, "slave %s lost (%s), %u job%s back to the queue", peer->name,
+                      peer->reason[0] == '\0' ? "it closed the connection" : peer->reason, back_count,
+                      back_count == 1 ? " goes" : "s go");
+    peer->slave = MS_NO_SLAVE;
+    peer->reason[0] = '\0';
+    ms_peers_act(server);
+    ms_peers_publish_counts(server);
+}
+
 static void close_peer(ms_server *server, ms_peer *peer)
 {
     unlink_peer(server, peer);
-    ms_nested_close(server, peer);
+    ms_peer_lose(server, peer);
     close(peer->descriptor);
     ms_receiver_close(&peer->receiver);
-    ms_sender_close(&peer->sender);
     ms_secure_destroy(peer->secure);
-    if (peer->slave != MS_NO_SLAVE && !server->closing) {
-        uint32_t inflight = server->scheduler->slaves[peer->slave].inflight;
-        if (server->watch != NULL)
-            ms_watch_lost(server, peer, peer->reason);
-        server->by_slave[peer->slave] = NULL;
-        uint32_t back_count = ms_scheduler_lost(server->scheduler, peer->slave, server->now);
-        if (peer->reason[0] != '\0' || inflight > 0)
-            ms_server_log(server, "slave %s lost (%s), %u job%s back to the queue", peer->name,
-                          peer->reason[0] == '\0' ? "it closed the connection" : peer->reason, back_count,
-                          back_count == 1 ? " goes" : "s go");
-        ms_peers_act(server);
-        publish_counts(server);
-    } else if (peer->reason[0] != '\0') {
+    if (peer->reason[0] != '\0' && (peer->slave == MS_NO_SLAVE || server->closing))
         ms_peers_log_stranger(server, peer);
-    }
     free(peer->seen.lane_ends);
     free(peer);
 }
@@ -142,7 +154,7 @@ void ms_peer_give(ms_server *server, ms_peer *peer, ms_bytes *frame)
     mark_dirty(server, peer);
 }
 
-static void send_control(ms_server *server, ms_peer *peer, ms_control kind, const void *payload, size_t size)
+void ms_peer_send_control(ms_server *server, ms_peer *peer, ms_control kind, const void *payload, size_t size)
 {
     ms_peer_send(server, peer, (ms_header){0, (uint32_t)kind, (uint32_t)size}, payload);
 }
@@ -151,7 +163,7 @@ static void send_cancel(ms_server *server, ms_peer *peer, uint32_t jid)
 {
     uint8_t bytes[4];
     ms_put_u32(bytes, jid);
-    send_control(server, peer, MS_CANCEL, bytes, sizeof bytes);
+    ms_peer_send_control(server, peer, MS_CANCEL, bytes, sizeof bytes);
 }
 
 static void set_unread(ms_server *server, ms_peer *peer, bool unread)
@@ -270,7 +282,7 @@ static uint32_t send_recall(ms_server *server, ms_peer *peer, uint32_t at)
     if (peer != NULL && !fine)
         ms_peer_doom(server, peer, "no memory for what it is to be sent");
     else if (peer != NULL)
-        send_control(server, peer, MS_RECALL, jids.data, jids.size);
+        ms_peer_send_control(server, peer, MS_RECALL, jids.data, jids.size);
     ms_bytes_free(&jids);
     return at - 1;
 }
@@ -338,7 +350,7 @@ static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
                 send_cancel(server, to, action->jid);
             break;
         case MS_SEND_PING:
-            send_control(server, to, MS_PING, NULL, 0);
+            ms_peer_send_control(server, to, MS_PING, NULL, 0);
             if (server->watch != NULL)
                 ms_watch_ask_clock(server, to);
             break;
@@ -357,75 +369,7 @@ void ms_peers_act(ms_server *server)
     act_with(server, NULL, NULL);
 }
 
-/* ---- Greeting ---- */
-
-static void refuse(ms_server *server, ms_peer *peer, const char *sentence, const char *reason)
-{
-    send_control(server, peer, MS_REFUSE, sentence, strlen(sentence));
-    ms_peer_flush(server, peer);
-    ms_socket_finish(peer->descriptor);
-    ms_peer_doom(server, peer, "refused: %s", reason);
-}
-
-static bool welcome(ms_server *server, ms_peer *peer)
-{
-    ms_bytes payload = {0};
-    ms_welcome words = {.heartbeat_ms = (uint32_t)(server->options.heartbeat * 1000), .payload_max = server->options.payload_max};
-    bool fine = ms_welcome_encode(&payload, &words);
-    if (fine)
-        send_control(server, peer, MS_WELCOME, payload.data, payload.size);
-    ms_bytes_free(&payload);
-    return fine;
-}
-
-/* A place for the peer under its slave number, which will be below twice the number of slaves. */
-static bool reserve_by_slave(ms_server *server)
-{
-    if (server->scheduler->slave_capacity * 2 + 8 <= server->by_slave_capacity)
-        return true;
-    uint32_t capacity = server->scheduler->slave_capacity * 4 + 16;
-    ms_peer **grown = realloc(server->by_slave, capacity * sizeof *grown);
-    if (grown == NULL)
-        return false;
-    memset(grown + server->by_slave_capacity, 0, (capacity - server->by_slave_capacity) * sizeof *grown);
-    server->by_slave = grown;
-    server->by_slave_capacity = capacity;
-    return true;
-}
-
-static void greet(ms_server *server, ms_peer *peer, const ms_frame *frame)
-{
-    ms_hello hello;
-    ms_wire_result result = ms_hello_decode(&hello, frame->payload, frame->header.length);
-    if (hello.host[0] != '\0' && peer->name[0] == '\0')
-        snprintf(peer->name, sizeof peer->name, "%.200s:%u", hello.host, hello.pid);
-    if (result == MS_WIRE_BAD_VERSION) {
-        refuse(server, peer, "this master speaks another version of the protocol: rebuild both with one msc", ms_wire_text(result));
-        return;
-    }
-    if (result != MS_WIRE_FINE) {
-        ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(result));
-        return;
-    }
-    if (memcmp(hello.fingerprint, ms_program.fingerprint, sizeof hello.fingerprint) != 0) {
-        refuse(server, peer, "this slave was built from another program: rebuild both with msc", "it was built from another program");
-        return;
-    }
-    if (!reserve_by_slave(server) || !welcome(server, peer)) {
-        ms_peer_doom(server, peer, "no memory for another slave");
-        return;
-    }
-    peer->state = MS_PEER_WORKING;
-    peer->receiver.rules.greeting = false;
-    peer->receiver.rules.payload_max = server->options.payload_max;
-    server->greeting_count--;
-    peer->slave = ms_scheduler_join(server->scheduler, hello.slots, server->now);
-    server->by_slave[peer->slave] = peer;
-    if (server->watch != NULL)
-        ms_watch_joined(server, peer);
-    ms_peers_act(server);
-    publish_counts(server);
-}
+/* ---- Accepting ---- */
 
 /* ---- Frames ---- */
 
@@ -512,8 +456,8 @@ static void said_bye(ms_server *server, ms_peer *peer)
     peer->state = MS_PEER_LEAVING;
     ms_scheduler_leaving(server->scheduler, peer->slave, server->now);
     ms_peers_act(server);
-    send_control(server, peer, MS_BYE, NULL, 0);
-    publish_counts(server);
+    ms_peer_send_control(server, peer, MS_BYE, NULL, 0);
+    ms_peers_publish_counts(server);
 }
 
 static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
@@ -523,12 +467,13 @@ static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
         return;
     }
     switch ((ms_control)frame->header.jid) {
-    case MS_HELLO: greet(server, peer, frame); break;
-    case MS_PING: send_control(server, peer, MS_PONG, frame->payload, frame->header.length); break;
+    case MS_HELLO: ms_greeting_handle(server, peer, frame); break;
+    case MS_PING: ms_peer_send_control(server, peer, MS_PONG, frame->payload, frame->header.length); break;
     case MS_OUTPUT: printed(server, peer, frame); break;
     case MS_CRASHED: crashed(server, peer, frame); break;
     case MS_RECALLED: recalled(server, peer, frame); break;
     case MS_BYE: said_bye(server, peer); break;
+    case MS_OFFER: ms_greeting_offered(server, peer, frame); break;
     case MS_SPAWN:
     case MS_RELEASE:
     case MS_CANCEL:
@@ -599,7 +544,7 @@ void ms_peers_farewell(ms_server *server, uint64_t deadline)
     ms_event events[64];
     for (ms_peer *peer = server->peers; peer != NULL; peer = peer->next)
         if (peer->slave != MS_NO_SLAVE && peer->state != MS_PEER_LEAVING)
-            send_control(server, peer, MS_BYE, NULL, 0);
+            ms_peer_send_control(server, peer, MS_BYE, NULL, 0);
     while (waiting) {
         waiting = false;
         for (ms_peer *peer = server->peers; peer != NULL; peer = peer->next) {

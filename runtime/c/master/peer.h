@@ -54,6 +54,7 @@ typedef struct ms_peer {
     char name[MS_ADDRESS_TEXT_MAX + 16];
     ms_children children;
     char reason[192]; /* of its doom, for the log; "" for a good end */
+    bool cut_off;     /* it broke a rule */
     uint64_t received_size, sent_size;
     ms_peer_watch seen;
     struct ms_peer *next_dirty, *next_doomed;
@@ -99,6 +100,7 @@ struct ms_server {
     struct ms_http *http; /* --status; null for none */
     uint64_t http_deadline; /* when it wants to be looked after */
     uint64_t started_at, progress_at;
+    uint8_t session[MS_IDENTITY_SIZE];
     bool progress_shown;
     pthread_t thread;
 
@@ -123,12 +125,17 @@ void ms_server_log(ms_server *server, const char *format, ...) __attribute__((fo
 /* The connection ends with this turn. `format` null: in good order. */
 void ms_peer_doom(ms_server *server, ms_peer *peer, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void ms_peer_send(ms_server *server, ms_peer *peer, ms_header header, const void *payload);
+void ms_peer_send_control(ms_server *server, ms_peer *peer, ms_control kind, const void *payload, size_t size);
 /* A whole frame, header included; its memory is taken. */
 void ms_peer_give(ms_server *server, ms_peer *peer, ms_bytes *frame);
 /* Reads what there is and acts on it. */
 void ms_peer_read(ms_server *server, ms_peer *peer);
 void ms_peer_flush(ms_server *server, ms_peer *peer);
 void ms_peers_flush(ms_server *server);
+/* The slave is lost, if it is one; its connection is closed later. */
+void ms_peer_lose(ms_server *server, ms_peer *peer);
+/* How many slaves there are, for whoever waits for that. */
+void ms_peers_publish_counts(ms_server *server);
 /* Does what the scheduler wants. */
 void ms_peers_act(ms_server *server);
 /* Closes those that are doomed, and tells the scheduler. */
@@ -149,6 +156,10 @@ void ms_nested_handle(ms_server *server, ms_peer *peer, const ms_frame *frame);
 void ms_nested_tell(ms_server *server, ms_job *job);
 /* The slave is gone with all its handles. */
 void ms_nested_close(ms_server *server, ms_peer *peer);
+
+/* master/greeting.c. A hello; and what a slave that has come back has. */
+void ms_greeting_handle(ms_server *server, ms_peer *peer, const ms_frame *frame);
+void ms_greeting_offered(ms_server *server, ms_peer *peer, const ms_frame *frame);
 
 /* master/progress.c: the line of --progress, written when it is time, or for good. */
 void ms_progress_show(ms_server *server, bool last);

@@ -46,10 +46,8 @@ static uint32_t charge_of(const ms_scheduler *s, uint32_t ordinal)
     return s->cost_ns[ordinal] == MS_UNKNOWN_NS ? LONG_NS : s->cost_ns[ordinal];
 }
 
-static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
+void ms_place_begin(ms_scheduler *s, ms_slave *slave, ms_attempt *attempt, ms_job *job, uint64_t now)
 {
-    ms_place_unpend(s, job);
-    ms_attempt *attempt = ms_attempt_new(s);
     attempt->slave = (uint32_t)(slave - s->slaves);
     attempt->job = job;
     attempt->ordinal = job->ordinal & (MS_ORDINAL_MAX - 1);
@@ -70,6 +68,12 @@ static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
     s->running_count++;
     ms_list_append(&slave->jobs, job);
     ms_place_note(s, slave);
+}
+
+static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
+{
+    ms_place_unpend(s, job);
+    ms_place_begin(s, slave, ms_attempt_new(s), job, now);
     ms_scheduler_act(s, (ms_action){.kind = MS_SEND_RUN, .slave = job->slave, .jid = job->jid, .job = job});
 }
 
@@ -77,7 +81,7 @@ static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
 
 static bool takes_jobs(const ms_slave *slave)
 {
-    return slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !slave->stalled;
+    return slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !slave->stalled && !slave->returning;
 }
 
 /* Whether a job can begin its last attempt there now. */

@@ -77,7 +77,7 @@ static void ask(ms_scheduler *s, ms_slave *slave, uint32_t count, uint64_t now, 
     for (ms_job *job = slave->jobs.last; job != NULL && count > 0; job = job->previous) {
         ms_attempt *attempt = ms_attempt_of(s, job->jid);
         *later = *later || job->lent;
-        if (attempt->lent || attempt->asked || job->lent)
+        if (attempt->lent || attempt->asked || attempt->readopted || job->lent)
             continue;
         attempt->asked = true;
         slave->recalling = true;

@@ -66,6 +66,7 @@ void ms_scheduler_destroy(ms_scheduler *s)
     free(s->attempts);
     free(s->cost_ns);
     free(s->spawns);
+    free(s->absent);
     free(s);
 }
 
@@ -117,7 +118,7 @@ static uint32_t free_slave(ms_scheduler *s)
     return first;
 }
 
-uint32_t ms_scheduler_join(ms_scheduler *s, uint32_t slots, uint64_t now)
+static uint32_t add_slave(ms_scheduler *s, uint32_t slots, uint64_t now)
 {
     uint32_t number = free_slave(s);
     ms_slave *slave = &s->slaves[number];
@@ -125,7 +126,23 @@ uint32_t ms_scheduler_join(ms_scheduler *s, uint32_t slots, uint64_t now)
     ms_place_note(s, slave);
     s->slave_count++;
     s->slot_count += slots;
+    return number;
+}
+
+uint32_t ms_scheduler_join(ms_scheduler *s, uint32_t slots, uint64_t now)
+{
+    uint32_t number = add_slave(s, slots, now);
     ms_place_pump(s, now);
+    return number;
+}
+
+uint32_t ms_scheduler_return(ms_scheduler *s, uint32_t slots, const uint8_t *identity, uint64_t now)
+{
+    uint32_t number = add_slave(s, slots, now);
+    ms_slave *slave = &s->slaves[number];
+    memcpy(slave->identity, identity, sizeof slave->identity);
+    slave->returning = true;
+    ms_place_note(s, slave);
     return number;
 }
 
@@ -180,8 +197,12 @@ uint32_t ms_scheduler_lost(ms_scheduler *s, uint32_t number, uint64_t now)
     retire(s, slave);
     while (slave->jobs.last != NULL) { /* the youngest first, each to the front: the oldest ends up first */
         ms_job *job = slave->jobs.last;
-        ms_attempt_end(s, ms_attempt_of(s, job->jid));
-        back_count += lose(s, job);
+        uint32_t jid = job->jid;
+        ms_attempt_end(s, ms_attempt_of(s, jid));
+        if (!lose(s, job))
+            continue;
+        ms_orphan_add(s, slave->identity, jid, job);
+        back_count++;
     }
     ms_end_settle(s);
     ms_attempts_forget(s, slave);
@@ -209,7 +230,8 @@ ms_answer ms_scheduler_answer(ms_scheduler *s, uint32_t number, int32_t ordinal,
         return MS_ANSWER_WRONG;
     ms_slave *slave = &s->slaves[number];
     ms_job *job = attempt->job;
-    ms_measure_answer(s, slave, function, now);
+    if (!attempt->readopted)
+        ms_measure_answer(s, slave, function, now);
     ms_attempt_end(s, attempt);
     if (job != NULL)
         ms_end_job(s, job, ordinal > 0 ? MS_END_FINISHED : MS_END_FAILED, NULL);
@@ -298,6 +320,7 @@ ms_answer ms_scheduler_tail(ms_scheduler *s, uint32_t number, uint32_t jid, ms_j
     ms_attempt_end(s, attempt);
     if (job != NULL) {
         ms_end_leave_children(s, job, true);
+        ms_orphans_forget(s, job);
         if (ms_job_become(job, next))
             ms_end_admit(s, job);
         else

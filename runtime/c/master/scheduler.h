@@ -15,6 +15,7 @@
  *     give_back      RUNNING  → PENDING      lost        RUNNING → PENDING, or ENDED after `lost_max` slaves
  *                                            crashed     the same for one attempt
  *     tail           RUNNING  → PENDING, WAITING: as another function with other arguments
+ *     offer          PENDING  → RUNNING, or RUNNING (elsewhere) → RUNNING: the orphan is its attempt again
  *     cancel         WAITING, PENDING, RUNNING → ENDED (the attempt is given up)
  *
  * The deepest jobs go first (those of the program have depth 0, those that a job starts one more than it), then the oldest; those
@@ -31,6 +32,13 @@
  * nothing has come for a millisecond. There is one recall at a time for each slave, and it takes a free slot to begin one, so nothing goes
  * to and fro. A slave that has not answered for half a heartbeat, while a slot is still free elsewhere, is stalled: its queue is
  * given up and goes to others, and it gets nothing until it answers.
+ *
+ * Coming back. A slave whose connection is lost may live, go on with what it runs, and come back. Its jobs pend at once and run elsewhere
+ * when there is room, but their attempts stay known as orphans of that slave, as long as the job has neither ended nor become another. When
+ * it is there again it offers what it has before it gets anything else. An attempt that has ended there is taken, and one that runs
+ * elsewhere given up for it; one that goes on is taken when its job still pends; what else it has it is to forget. So a result counts once,
+ * whatever crosses, and the loss does not count against the job. Jobs that the attempt had started were cancelled with the
+ * loss, so a slave does not offer an attempt that had started any. A slave that broke the rules leaves no orphans.
  *
  * A job that has not ended belongs to the attempt that started it. When that is lost, given up or fails, the job is cancelled,
  * unless a dependent waits for it; when that finishes or becomes its tail job, the job goes on, and is cancelled when its last
@@ -111,6 +119,7 @@ typedef struct ms_slave {
     bool full; /* it gave a job back that it can't begin: it gets no more until something has ended there */
     bool recalling; /* a recall has not been answered */
     bool stalled;   /* and for so long that its queue went to others */
+    bool returning; /* it has come back, and what it has is not yet known */
     ms_job_list jobs;     /* oldest attempt first */
     uint64_t load_ns;     /* what those in flight are expected to take */
     uint64_t heard_at, pinged_at;
@@ -123,15 +132,27 @@ typedef struct ms_slave {
     uint32_t given_up_jid_count, given_up_jid_capacity;
     uint32_t *given_up_jids; /* those that were given up, and some that have ended since */
     uint64_t recalled_at;
+    uint8_t identity[16]; /* all zero: it won't come back when it is lost */
 } ms_slave;
+
+/* A slave that was lost and may come back. */
+typedef struct ms_absent {
+    uint8_t identity[16];
+    uint32_t orphan_count; /* 0: not in use */
+} ms_absent;
 
 typedef struct ms_attempt {
     uint32_t jid; /* 0: none */
-    uint32_t slave;
-    ms_job *job; /* null when it was given up */
-    uint32_t charge_ns;
-    uint32_t ordinal : 28;
+    uint32_t slave; /* of an orphan: the absent one */
+    ms_job *job;    /* null when it was given up */
+    union {
+        uint32_t charge_ns;
+        uint32_t next_orphan; /* of its job, by jid */
+    };
+    uint32_t ordinal : 26;
     uint32_t asked : 1; /* back */
+    uint32_t orphan : 1;
+    uint32_t readopted : 1;
     uint32_t suspect : 1;
     uint32_t alone : 1;
     uint32_t lent : 1;
@@ -153,6 +174,8 @@ typedef struct ms_scheduler {
     uint64_t look_at; /* when ms_scheduler_look is due, UINT64_MAX for never */
     uint64_t looked_at;
     uint32_t recall_rotor;
+    uint32_t absent_capacity, orphan_count;
+    ms_absent *absent;
     ms_attempt *attempts; /* by jid, modulo the capacity, which is a power of two */
     uint32_t attempt_capacity, attempt_count;
     uint32_t last_jid;
@@ -182,6 +205,15 @@ void ms_scheduler_unsent(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 void ms_scheduler_cancel(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 /* The number of the new slave. */
 uint32_t ms_scheduler_join(ms_scheduler *scheduler, uint32_t slots, uint64_t now);
+/* Who it is, for the time when it is lost. `identity` null: it broke the rules, and what it has is worth nothing. */
+void ms_scheduler_identify(ms_scheduler *scheduler, uint32_t slave, const uint8_t *identity);
+/* One that was lost has come back and will say what it has; it gets nothing before that. */
+uint32_t ms_scheduler_return(ms_scheduler *scheduler, uint32_t slots, const uint8_t *identity, uint64_t now);
+/* It has this attempt, which has `ended` there or goes on. Fine: it is the job's again. Stale: the slave is to forget it. */
+ms_answer ms_scheduler_offer(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, bool ended, uint64_t now);
+/* It has said all. */
+void ms_scheduler_offered(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
+bool ms_identity_is_known(const uint8_t *identity);
 /* Bytes came from it. */
 void ms_scheduler_heard(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 /* It takes no more jobs, and ends those that it has. */

@@ -1,5 +1,5 @@
 /* The scheduler from inside: for scheduler.c (what happens to slaves and jobs), placement.c (which slave a pending job goes to),
- * recall.c (which come back from there), endings.c (how jobs end, and what follows) and attempts.c (the table of jids). */
+ * recall.c (which come back from there), orphans.c (what a slave has that was lost), endings.c (how jobs end, and what follows) and attempts.c (the table of jids). */
 #ifndef MS_SCHEDULER_INSIDE_H
 #define MS_SCHEDULER_INSIDE_H
 
@@ -7,7 +7,7 @@
 #include "master/scheduler.h"
 
 enum {
-    MS_ORDINAL_MAX = 1 << 28, /* what fits an attempt */
+    MS_ORDINAL_MAX = 1 << 26, /* what fits an attempt */
     MS_FIRST_ATTEMPT_CAPACITY = 1024
 };
 
@@ -36,7 +36,7 @@ static inline ms_attempt *ms_attempt_of(ms_scheduler *s, uint32_t jid)
 static inline ms_attempt *ms_attempt_at(ms_scheduler *s, uint32_t slave, uint32_t jid)
 {
     ms_attempt *attempt = ms_attempt_of(s, jid);
-    return attempt != NULL && attempt->slave == slave ? attempt : NULL;
+    return attempt != NULL && !attempt->orphan && attempt->slave == slave ? attempt : NULL;
 }
 
 /* ---- Placement ---- */
@@ -47,10 +47,19 @@ void ms_place_note(ms_scheduler *scheduler, ms_slave *slave);
 void ms_place_pend(ms_scheduler *scheduler, ms_job *job, bool front);
 void ms_place_unpend(ms_scheduler *scheduler, ms_job *job);
 void ms_place_unreserve(ms_scheduler *scheduler);
+/* The attempt is the job's, at this slave; the job is in no place before. */
+void ms_place_begin(ms_scheduler *scheduler, ms_slave *slave, ms_attempt *attempt, ms_job *job, uint64_t now);
 /* Gives a slave what it has room for. */
 void ms_place_feed(ms_scheduler *scheduler, ms_slave *slave, uint64_t now);
 /* Hands out what can be handed out, to any slave. */
 void ms_place_pump(ms_scheduler *scheduler, uint64_t now);
+
+/* ---- Orphans ---- */
+
+/* The attempt `jid` of a job that pends again has just ended with its slave, which may come back. */
+void ms_orphan_add(ms_scheduler *scheduler, const uint8_t *identity, uint32_t jid, ms_job *job);
+/* The job ends, or becomes another. */
+void ms_orphans_forget(ms_scheduler *scheduler, ms_job *job);
 
 /* ---- Recall ---- */
 

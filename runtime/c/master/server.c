@@ -2,6 +2,7 @@
 #include "master/peer.h"
 
 #include "core/clock.h"
+#include "core/entropy.h"
 #include "core/futex.h"
 #include "master/http.h"
 #include "master/output.h"
@@ -408,6 +409,7 @@ ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool,
     server->pool = pool;
     server->spawned_pool.home = pool;
     atomic_store(&server->quit_status, -1);
+    ms_random_bytes(server->session, sizeof server->session);
     pthread_mutex_init(&server->cancel_lock, NULL);
     server->wake_source = MS_SOURCE_WAKE;
     server->poll = ms_poll_create();

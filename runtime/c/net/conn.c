@@ -266,15 +266,22 @@ bool ms_sender_lend(ms_sender *sender, ms_header header, ms_segment payload)
     return true;
 }
 
+bool ms_sender_share(ms_sender *sender, ms_segment frames)
+{
+    if (!reserve_segments(sender, 2))
+        return false;
+    seal_tail(sender);
+    sender->segments[sender->count++] = frames;
+    sender->pending_size += frames.size;
+    return true;
+}
+
 bool ms_sender_give(ms_sender *sender, ms_bytes *frames)
 {
     if (frames->size == 0)
         return true;
-    if (!reserve_segments(sender, 2))
+    if (!ms_sender_share(sender, (ms_segment){frames->data, frames->size, free, frames->data}))
         return false;
-    seal_tail(sender);
-    sender->segments[sender->count++] = (ms_segment){frames->data, frames->size, free, frames->data};
-    sender->pending_size += frames->size;
     ms_bytes_init(frames);
     return true;
 }

@@ -73,6 +73,8 @@ void ms_sender_close(ms_sender *sender);
 bool ms_sender_put(ms_sender *sender, ms_header header, const void *payload, size_t size);
 /* The same, with a payload that is sent from where it lies. False: `release` is not called. */
 bool ms_sender_lend(ms_sender *sender, ms_header header, ms_segment payload);
+/* The same for bytes that are frames already. */
+bool ms_sender_share(ms_sender *sender, ms_segment frames);
 /* Adds bytes that are frames already and takes their memory. False: the caller keeps it. */
 bool ms_sender_give(ms_sender *sender, ms_bytes *frames);
 /* Writes as much as the system takes: MS_CONN_DONE, MS_CONN_DRY or MS_CONN_BROKEN. Before a handshake is over, nothing: MS_CONN_DRY. */

@@ -69,7 +69,7 @@ static void begin(cell *c, const ms_frame *frame)
     if (ms_welcome_decode(&words, frame->payload, frame->header.length) != MS_WIRE_FINE)
         _exit(STATUS_FAILED);
     c->receiver.rules.greeting = false;
-    ms_executor_connect(c->executor, c->descriptor, NULL, words.payload_max);
+    ms_executor_connect(c->executor, c->descriptor, NULL, words.payload_max, false);
     ms_executor_send(c->executor, (ms_header){0, MS_PING, 0}, NULL);
 }
 

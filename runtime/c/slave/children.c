@@ -119,10 +119,17 @@ bool ms_child_start(ms_job *job)
     ms_executor *executor = ms_this_worker->executor;
     ms_bytes frame = {0};
     pthread_mutex_lock(&executor->lock);
+    ms_this_worker->has_spawned = true;
+    if (executor->adrift || executor->broken || ms_this_worker->mute) {
+        if (!ms_this_worker->mute)
+            ms_keep_silence(ms_this_worker); /* the master would not know whose it is */
+        pthread_mutex_unlock(&executor->lock);
+        return true;
+    }
     bool fine = reserve_numbers(executor);
     if (fine) {
         job->number = executor->free_numbers[executor->free_count - 1];
-        fine = encode(&frame, job, 0) && (executor->broken || give(executor, &frame));
+        fine = encode(&frame, job, 0) && give(executor, &frame);
         if (fine) {
             executor->free_count--;
             executor->children[job->number] = job;
@@ -162,7 +169,7 @@ static void dispose(ms_job *job)
     ms_executor *executor = job->owner->executor;
     uint8_t number[4];
     unlink_child(job);
-    if (job->number == 0) {
+    if (job->number == 0 || job->forgotten) {
         free_record(job);
         return;
     }
@@ -193,6 +200,20 @@ void ms_children_end(ms_worker *w)
         dispose(w->children); /* what it waits for is in the list too */
 }
 
+void ms_children_forget(ms_executor *executor)
+{
+    executor->free_count = 0;
+    for (uint32_t number = executor->child_capacity; number-- > 1;) {
+        ms_job *job = executor->children[number];
+        executor->children[number] = NULL;
+        executor->free_numbers[executor->free_count++] = number;
+        if (job != NULL && job->owner == NULL)
+            free_record(job);
+        else if (job != NULL)
+            job->forgotten = true; /* the job that holds it has been silenced */
+    }
+}
+
 void ms_children_destroy(ms_executor *executor)
 {
     for (uint32_t i = 0; i < executor->child_capacity; i++)
@@ -221,7 +242,7 @@ void ms_child_cancel(ms_job *job)
     ms_executor *executor = job->owner->executor;
     uint8_t number[4];
     pthread_mutex_lock(&executor->lock);
-    if (!ms_child_has_ended(job)) {
+    if (!ms_child_has_ended(job) && !ms_this_worker->mute) {
         ms_put_u32(number, job->number);
         ms_executor_put(executor, (ms_header){0, MS_CANCEL, sizeof number}, number);
         ms_executor_linger(executor);

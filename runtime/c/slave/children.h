@@ -16,6 +16,7 @@ struct ms_job {
     ms_job *next, *previous;  /* of its owner's */
     bool awaited;
     bool answered;
+    bool forgotten; /* the master that it was told to is gone */
     uint32_t outcome; /* ms_result_outcome */
     uint64_t end_number;
     ms_bytes payload; /* what the result holds behind its head */

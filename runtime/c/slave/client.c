@@ -2,6 +2,7 @@
 #include "slave/client.h"
 
 #include "core/clock.h"
+#include "core/entropy.h"
 #include "core/wire.h"
 #include "net/conn.h"
 #include "net/poll.h"
@@ -24,17 +25,28 @@ enum {
     STATUS_NO_MASTER = 3,
     FIRST_PAUSE_MS = 1, /* the master may be starting at this very moment */
     LONGEST_PAUSE_MS = 500,
+    KILLED_MS = 5, /* how often it looks whether jobs that were killed are gone */
+    EVENT_MAX = 8,
     GREETING_MS = 10000,
     SETTLE_MS = 1000,
     LEAVE_MS = 2000,
     SILENT_HEARTBEATS = 3
 };
 #define MS_IN_NS 1000000u
+#define STEADY_NS 1000000000u /* a connection that lived so long was one */
 #define SAY_SO_NS 5000000000u /* after so long without a master it says what it is waiting for */
 
 atomic_int ms_client_signal;
 
-typedef enum client_end { GOES_ON, MASTER_SAID_BYE, MASTER_LOST, LEFT, STOPPED, REFUSED } client_end;
+typedef enum client_end {
+    GOES_ON,
+    MASTER_SAID_BYE,
+    MASTER_LOST,
+    DISCONNECTED, /* and it may be there again */
+    LEFT,
+    STOPPED,
+    REFUSED
+} client_end;
 
 typedef struct client {
     const ms_client_options *options;
@@ -53,6 +65,13 @@ typedef struct client {
     bool worn_out;          /* that is why we leave: another process is to come in place of this one */
     bool unread;  /* the system may have more bytes */
     bool hung_up; /* they are read to the end */
+    uint8_t identity[MS_IDENTITY_SIZE];
+    uint8_t session[MS_IDENTITY_SIZE]; /* of the master that we served last; all zero: none */
+    uint64_t connected_at;
+    uint64_t lost_at; /* since then there has been no master, but for moments */
+    int pause_ms;     /* the next pause between two attempts */
+    bool keeps;       /* what jobs give, for the same master; nothing in processes of their own outlives a connection */
+    bool sought;      /* no master was found in time */
     uint64_t heard_at, leave_deadline;
     uint64_t silence_ns; /* so long without a word and the master is lost */
     client_end end;
@@ -89,11 +108,39 @@ static void wake(void *context)
 
 /* ---- Connecting ---- */
 
-/* Waits so long; true when a signal came. */
+static void drain(int descriptor)
+{
+    uint64_t ignored;
+    while (read(descriptor, &ignored, sizeof ignored) > 0) {
+    }
+}
+
+/* Waits so long, while jobs may go on; true when a signal came. */
 static bool pause_for(const client *c, int timeout_ms)
 {
-    struct pollfd wait = {.fd = c->signals, .events = POLLIN};
-    return poll(&wait, 1, timeout_ms) > 0;
+    uint64_t now = ms_clock_ns(), deadline = now + (uint64_t)timeout_ms * MS_IN_NS;
+    while (now < deadline) {
+        struct pollfd wait[2] = {{.fd = c->signals, .events = POLLIN}, {.fd = c->wake, .events = POLLIN}};
+        int left_ms = (int)((deadline - now) / MS_IN_NS) + 1, tend_ms = ms_executor_tend(c->executor);
+        poll(wait, 2, tend_ms >= 0 && tend_ms < left_ms ? tend_ms : left_ms);
+        if (wait[0].revents != 0)
+            return true;
+        if (wait[1].revents != 0)
+            drain(c->wake);
+        now = ms_clock_ns();
+    }
+    return false;
+}
+
+/* The next pause: twice as long as the one before, and anything from half to one and a half of that, so that slaves that lost their master
+ * at the same moment don't come back at the same moment. */
+static int next_pause_ms(client *c)
+{
+    uint8_t dice;
+    int pause_ms = c->pause_ms;
+    ms_random_bytes(&dice, sizeof dice);
+    c->pause_ms = pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
+    return pause_ms / 2 + (pause_ms * dice + 255) / 256;
 }
 
 /* One attempt at each address. False with `why`; `*wrong` when no further attempt can succeed. */
@@ -123,6 +170,8 @@ static bool put_hello(const client *c, ms_sender *sender)
     if (gethostname(hello.host, sizeof hello.host - 1) != 0)
         strcpy(hello.host, "?");
     snprintf(hello.target, sizeof hello.target, "%s", ms_program.target);
+    memcpy(hello.identity, c->identity, sizeof hello.identity);
+    memcpy(hello.session, c->session, sizeof hello.session);
     ms_bytes payload = {0};
     bool fine = ms_hello_encode(&payload, &hello) &&
                 ms_sender_put(sender, (ms_header){0, MS_HELLO, (uint32_t)payload.size}, payload.data, payload.size);
@@ -211,25 +260,23 @@ static client_end connect_once(client *c, ms_welcome *words, bool *wrong)
 /* Tries again and again, with growing pauses, as long as it may. */
 static client_end connect_to_master(client *c, ms_welcome *words)
 {
-    uint64_t began = ms_clock_ns();
-    uint64_t patience_ns = c->options->once ? 0 : (uint64_t)(c->options->connect_for * 1e9);
-    int pause_ms = FIRST_PAUSE_MS;
+    uint64_t patience_ns = (uint64_t)(c->options->connect_for * 1e9);
     bool said = false, wrong = false;
     for (;;) {
         client_end end = connect_once(c, words, &wrong);
-        uint64_t waited = ms_clock_ns() - began;
+        uint64_t waited = ms_clock_ns() - c->lost_at;
         if (end == MASTER_LOST && wrong)
             return REFUSED;
-        if (end != MASTER_LOST || waited >= patience_ns)
+        if (end != MASTER_LOST || waited >= patience_ns || c->options->once)
             return end;
         if (!said && waited >= SAY_SO_NS) {
             say(c, "waiting for a master: %s", c->why);
             said = true;
         }
         uint64_t left_ms = (patience_ns - waited) / MS_IN_NS + 1;
+        int pause_ms = next_pause_ms(c);
         if (pause_for(c, left_ms < (uint64_t)pause_ms ? (int)left_ms : pause_ms))
             return LEFT;
-        pause_ms = pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
     }
 }
 
@@ -271,6 +318,11 @@ static void handle(client *c, const ms_frame *frame)
         else
             ms_executor_recall(c->executor, frame->payload, frame->header.length);
         break;
+    case MS_OFFER:
+        if (!ms_executor_taken(c->executor, frame->payload, frame->header.length))
+            finish(c, MASTER_LOST, "an answer to an offer that was not made");
+        break;
+    case MS_PONG: ms_executor_pong(c->executor, frame->payload, frame->header.length); break;
     case MS_CLOCK: ms_executor_clock(c->executor, frame->payload); break;
     case MS_RESULT:
         if (!ms_executor_child_ended(c->executor, frame->payload, frame->header.length))
@@ -299,9 +351,9 @@ static void read_frames(client *c)
     if (c->receiver.wrong != MS_WIRE_FINE)
         finish(c, MASTER_LOST, ms_wire_text(c->receiver.wrong));
     else if (status == MS_CONN_CLOSED)
-        finish(c, c->released ? LEFT : MASTER_LOST, "it closed the connection without a word");
+        finish(c, c->released ? LEFT : DISCONNECTED, "it closed the connection without a word");
     else if (status == MS_CONN_BROKEN)
-        finish(c, c->released ? LEFT : MASTER_LOST, strerror(error));
+        finish(c, c->released ? LEFT : DISCONNECTED, strerror(error));
     c->unread = status == MS_CONN_MORE || (status == MS_CONN_DRY && c->hung_up);
 }
 
@@ -359,16 +411,14 @@ static int next_timeout(const client *c, int tend_ms)
 
 static void turn(client *c)
 {
-    ms_event events[8];
-    int count = ms_poll_wait(c->poll, events, 8, next_timeout(c, ms_executor_tend(c->executor)));
+    ms_event events[EVENT_MAX];
+    int count = ms_poll_wait(c->poll, events, EVENT_MAX, next_timeout(c, ms_executor_tend(c->executor)));
     bool readable = c->unread;
     for (int i = 0; i < count; i++) {
-        uint64_t ignored;
         if (events[i].owner == &c->signals)
             take_signals(c);
         else if (events[i].owner == &c->wake)
-            while (read(c->wake, &ignored, sizeof ignored) > 0) {
-            }
+            drain(c->wake);
         else if (events[i].writable && events[i].owner == &c->descriptor)
             ms_executor_writable(c->executor);
         readable = readable || (events[i].owner == &c->descriptor && events[i].readable);
@@ -378,7 +428,7 @@ static void turn(client *c)
         read_frames(c);
     uint64_t now = ms_clock_ns();
     if (c->silence_ns > 0 && now - c->heard_at > c->silence_ns)
-        finish(c, MASTER_LOST, "no word from it");
+        finish(c, DISCONNECTED, "no word from it");
     look_whether_to_leave(c, now);
 }
 
@@ -391,6 +441,11 @@ static bool prepare(client *c)
                                    .waiting_max = given->waiting_max, .jobs_max = given->jobs_max, .pristine = given->pristine,
                                    .quiet = given->quiet, .wake = wake, .context = c};
     c->executor = c->wake < 0 || c->poll < 0 ? NULL : ms_executor_create(&options);
+    c->pause_ms = FIRST_PAUSE_MS;
+    c->lost_at = ms_clock_ns();
+    c->keeps = !given->once && given->connect_for > 0 && given->pristine == NULL;
+    if (c->keeps)
+        ms_random_bytes(c->identity, sizeof c->identity);
     if (c->executor == NULL || !ms_poll_add(c->poll, c->wake, &c->wake) || !ms_poll_add(c->poll, c->signals, &c->signals))
         return false;
     int workers = ms_executor_descriptor(c->executor);
@@ -401,16 +456,48 @@ static void serve(client *c, const ms_welcome *words)
 {
     uint32_t payload_max = words->payload_max < c->options->payload_max ? words->payload_max : c->options->payload_max;
     c->receiver.rules.greeting = false;
-    c->heard_at = ms_clock_ns();
+    c->heard_at = c->connected_at = ms_clock_ns();
+    c->hung_up = false;
+    c->silence_ns = 0;
     /* A unix socket says by itself that the other end is gone; over TCP it may vanish without a word. */
     if (c->kind == MS_ADDRESS_TCP)
         c->silence_ns = (uint64_t)words->heartbeat_ms * MS_IN_NS * SILENT_HEARTBEATS + 1000u * MS_IN_NS;
-    ms_executor_connect(c->executor, c->descriptor, c->secure, payload_max);
+    static const uint8_t none[MS_IDENTITY_SIZE];
+    bool same = memcmp(c->session, words->session, sizeof c->session) == 0 && memcmp(c->session, none, sizeof none) != 0;
+    if (!same)
+        c->lost_at = c->connected_at;
+    if (c->keeps)
+        memcpy(c->session, words->session, sizeof c->session);
+    ms_executor_connect(c->executor, c->descriptor, c->secure, payload_max, same);
     c->unread = true; /* frames may have come with the welcome */
     if (!ms_poll_add(c->poll, c->descriptor, &c->descriptor))
         finish(c, MASTER_LOST, strerror(errno));
     while (c->end == GOES_ON)
         turn(c);
+}
+
+/* The connection is gone. Whether to look for a master again: for that one, or another that is there in its place. */
+static bool comes_back(client *c)
+{
+    uint64_t now = ms_clock_ns();
+    bool steady = now - c->connected_at >= STEADY_NS;
+    if (c->end != DISCONNECTED || c->leaving || c->options->once || c->options->connect_for <= 0)
+        return false;
+    if (!steady && (double)(now - c->lost_at) >= c->options->connect_for * 1e9)
+        return false;
+    say(c, "the master at %s is gone: %s; trying to find one for %g s", c->master, c->why, c->options->connect_for);
+    ms_executor_disconnect(c->executor);
+    close(c->descriptor);
+    c->descriptor = -1;
+    c->end = GOES_ON;
+    if (steady) {
+        c->lost_at = now;
+        c->pause_ms = FIRST_PAUSE_MS;
+    }
+    bool stopped = pause_for(c, next_pause_ms(c));
+    while (!stopped && !c->keeps && !ms_executor_runs_nothing(c->executor)) /* its answer would go to another master */
+        stopped = pause_for(c, KILLED_MS);
+    return !stopped;
 }
 
 static int status_of(const client *c)
@@ -421,7 +508,16 @@ static int status_of(const client *c)
     case LEFT: return c->worn_out ? MS_CLIENT_REPLACE : 0;
     case STOPPED: return 128 + atomic_load(&ms_client_signal);
     case REFUSED: say(c, "%s", c->why); return STATUS_REFUSED;
-    case MASTER_LOST: say(c, "the master at %s is gone: %s", c->master, c->why); return STATUS_NO_MASTER;
+    case DISCONNECTED:
+    case MASTER_LOST:
+        if (c->sought && c->connected_at == 0 && c->options->replaces)
+            return 0;
+        if (c->sought) {
+            say(c, "%s", c->why);
+            return STATUS_NO_MASTER;
+        }
+        say(c, "the master at %s is gone: %s", c->master, c->why);
+        return STATUS_NO_MASTER;
     }
     return STATUS_NO_MASTER;
 }
@@ -448,19 +544,15 @@ int ms_client_run(const ms_client_options *options, int signals)
         release(&c);
         return status;
     }
-    c.end = connect_to_master(&c, &words);
-    if (c.end == MASTER_LOST && options->replaces) {
-        status = 0;
-    } else if (c.end == MASTER_LOST) {
-        say(&c, "%s", c.why);
-        status = STATUS_NO_MASTER;
-    } else {
-        if (c.end == GOES_ON) {
+    do {
+        c.end = connect_to_master(&c, &words);
+        if (c.end == GOES_ON)
             serve(&c, &words);
-            ms_executor_cancel_all(c.executor);
-        }
-        status = status_of(&c);
-    }
+        else
+            c.sought = c.end == MASTER_LOST;
+    } while (comes_back(&c));
+    ms_executor_cancel_all(c.executor);
+    status = status_of(&c);
     if (!ms_executor_settle(c.executor, c.end == STOPPED ? 0 : SETTLE_MS))
         _exit(status); /* a job that does not let itself be stopped ends with the process */
     release(&c);

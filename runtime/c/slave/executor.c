@@ -19,6 +19,7 @@ enum {
 };
 #define ROOM_NS 10000000u   /* how often it looks whether there is room */
 #define LONG_JOB_NS 100000u /* after such a job its answer is sent at once */
+#define KEPT_JOB_NS 10000000u /* the answer of such a job is kept until the master has it */
 
 /* ---- Sending; the lock is held ---- */
 
@@ -32,6 +33,7 @@ void ms_executor_flush(ms_executor *executor)
 {
     if (executor->writing || executor->blocked || executor->broken || executor->descriptor < 0)
         return; /* who writes now will see what was added */
+    ms_keep_ping(executor);
     executor->writing = true;
     executor->lingering = false;
     while (!executor->blocked && !executor->broken && unsent_size(executor) > 0) {
@@ -54,6 +56,12 @@ void ms_executor_flush(ms_executor *executor)
 
 void ms_executor_put(ms_executor *executor, ms_header header, const void *payload)
 {
+    if (!executor->adrift)
+        ms_executor_put_anyhow(executor, header, payload);
+}
+
+void ms_executor_put_anyhow(ms_executor *executor, ms_header header, const void *payload)
+{
     if (!executor->broken && !ms_sender_put(&executor->filling, header, payload, header.length))
         executor->broken = true;
 }
@@ -61,6 +69,8 @@ void ms_executor_put(ms_executor *executor, ms_header header, const void *payloa
 /* Something stays behind in the sender. The client is told, once, if it was not going to look in. */
 void ms_executor_linger(ms_executor *executor)
 {
+    if (executor->adrift || executor->broken)
+        return;
     executor->lingering = true;
     if (executor->tended)
         return;
@@ -77,15 +87,21 @@ static void send_output(ms_worker *w, int stream, const uint8_t *bytes, size_t s
     uint8_t head[MS_OUTPUT_HEAD_SIZE];
     ms_put_u32(head, w->jid);
     head[4] = (uint8_t)stream;
-    while (size > 0 && !executor->broken) {
+    while (size > 0 && !w->mute) {
         size_t part = executor->payload_max - sizeof head;
         if (part > size)
             part = size;
         ms_bytes payload = {0};
-        if (!ms_bytes_append(&payload, head, sizeof head) || !ms_bytes_append(&payload, bytes, part))
+        ms_header header = {0, MS_OUTPUT, (uint32_t)(sizeof head + part)};
+        if (!ms_bytes_append(&payload, head, sizeof head) || !ms_bytes_append(&payload, bytes, part)) {
             executor->broken = true;
-        else
-            ms_executor_put(executor, (ms_header){0, MS_OUTPUT, (uint32_t)payload.size}, payload.data);
+            ms_keep_silence(w);
+        } else if (executor->adrift || executor->broken) {
+            ms_keep_output(w, header, payload.data);
+        } else {
+            ms_executor_put(executor, header, payload.data);
+            w->printed_mark = ms_keep_mark(executor);
+        }
         ms_bytes_free(&payload);
         bytes += part;
         size -= part;
@@ -171,15 +187,17 @@ static int32_t run(ms_worker *w, ms_work *job)
 }
 
 /* Puts the answer into the sender, behind what the job printed. The lock is held. */
-static void answer(ms_worker *w, int32_t ordinal, uint32_t jid)
+static void answer(ms_worker *w, int32_t ordinal, uint32_t jid, bool is_long)
 {
     ms_executor *executor = w->executor;
     for (int i = 0; i < 2; i++) {
         send_output(w, i + 1, w->lines[i].data, w->lines[i].size);
         ms_bytes_clear(&w->lines[i]);
     }
+    if (w->mute)
+        return;
     if (w->tail_frame.size > 0) { /* the answer is another job */
-        if (!executor->broken && !ms_sender_give(&executor->filling, &w->tail_frame))
+        if (!executor->broken && !executor->adrift && !ms_sender_give(&executor->filling, &w->tail_frame))
             executor->broken = true;
         return;
     }
@@ -188,6 +206,8 @@ static void answer(ms_worker *w, int32_t ordinal, uint32_t jid)
         return;
     }
     ms_header header = {ordinal, jid, (uint32_t)(w->frame.size - MS_HEADER_SIZE)};
+    if (!w->cancelled && (is_long || executor->adrift || executor->broken) && ms_keep_answer(w, header))
+        return;
     if (w->frame.size < MS_LARGE_SIZE) {
         ms_executor_put(executor, header, w->frame.data + MS_HEADER_SIZE);
         return;
@@ -214,7 +234,9 @@ static void work_once(ms_worker *w, uint64_t *now)
     ms_work job = ms_executor_take_work(executor);
     uint64_t began = *now;
     w->jid = job.jid;
-    w->cancelled = false;
+    w->cancelled = w->mute = w->has_spawned = false;
+    w->printed_mark = executor->passed_mark;
+    ms_bytes_clear(&w->held);
     executor->begun_count++;
     if (executor->tells_times)
         ms_times_begin(w);
@@ -226,7 +248,7 @@ static void work_once(ms_worker *w, uint64_t *now)
     pthread_mutex_lock(&executor->lock);
     if (w->lane != 0)
         ms_times_end(w, *now);
-    answer(w, ordinal, job.jid);
+    answer(w, ordinal, job.jid, *now - began > KEPT_JOB_NS);
     ms_children_end(w); /* a tail job may wait for them, so they are released behind it */
     w->jid = 0;
     if (ms_workers_worn(executor))
@@ -261,6 +283,7 @@ ms_executor *ms_executor_create(const ms_executor_options *options)
     pthread_mutex_init(&executor->lock, NULL);
     ms_condition_init(&executor->more_work);
     ms_condition_init(&executor->changed);
+    executor->last_kept = &executor->first_kept;
     executor->queue_capacity = 256;
     executor->queue = malloc(executor->queue_capacity * sizeof *executor->queue);
     ms_output = print;
@@ -279,14 +302,22 @@ ms_executor *ms_executor_create(const ms_executor_options *options)
     return NULL;
 }
 
-void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secure, uint32_t payload_max)
+void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secure, uint32_t payload_max, bool same)
 {
     pthread_mutex_lock(&executor->lock);
     executor->descriptor = descriptor;
+    executor->broken = false;
     executor->filling.secure = executor->sending.secure = secure;
     executor->payload_max = payload_max;
     executor->tells_times = false; /* until this master asks */
-    ms_payload_max = payload_max;
+    if (ms_payload_max != payload_max) /* as it never is while jobs run that will be heard of */
+        ms_payload_max = payload_max;
+    if (same)
+        ms_keep_offer(executor);
+    else
+        ms_keep_forget(executor);
+    executor->adrift = same;
+    ms_executor_flush(executor);
     pthread_mutex_unlock(&executor->lock);
 }
 
@@ -297,6 +328,7 @@ void ms_executor_destroy(ms_executor *executor)
         ms_pool_destroy(executor->pool);
     ms_children_destroy(executor);
     ms_times_destroy(executor);
+    ms_keep_drop_all(executor);
     while (executor->queue_count > 0) {
         ms_work left = ms_executor_take_work(executor);
         if (left.size > MS_WORK_INLINE_SIZE)
@@ -375,7 +407,7 @@ void ms_executor_begin(ms_executor *executor)
     pthread_mutex_unlock(&executor->lock);
 }
 
-static void cancel_worker(ms_executor *executor, ms_worker *w)
+void ms_executor_cancel_worker(ms_executor *executor, ms_worker *w)
 {
     if (!w->cancelled)
         executor->cancelling_count++;
@@ -394,7 +426,7 @@ void ms_executor_cancel(ms_executor *executor, uint32_t jid)
     }
     for (ms_worker *w = executor->workers; w != NULL; w = w->next)
         if (w->jid == jid)
-            cancel_worker(executor, w);
+            ms_executor_cancel_worker(executor, w);
     if (executor->pool != NULL)
         ms_pool_cancel(executor->pool, jid);
     pthread_mutex_unlock(&executor->lock);
@@ -408,7 +440,7 @@ void ms_executor_cancel_all(ms_executor *executor)
         executor->queue[(executor->queue_first + i) & (executor->queue_capacity - 1)].cancelled = true;
     for (ms_worker *w = executor->workers; w != NULL; w = w->next)
         if (w->jid != 0)
-            cancel_worker(executor, w);
+            ms_executor_cancel_worker(executor, w);
     if (executor->pool != NULL)
         ms_pool_cancel_all(executor->pool);
     pthread_mutex_unlock(&executor->lock);
@@ -476,7 +508,7 @@ static void give_back_starved(ms_executor *executor)
 void ms_executor_send(ms_executor *executor, ms_header header, const void *payload)
 {
     pthread_mutex_lock(&executor->lock);
-    ms_executor_put(executor, header, payload);
+    ms_executor_put_anyhow(executor, header, payload);
     ms_executor_flush(executor);
     pthread_mutex_unlock(&executor->lock);
 }
@@ -530,7 +562,7 @@ bool ms_executor_runs_nothing(ms_executor *executor)
 bool ms_executor_idle(ms_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);
-    bool idle = runs_nothing(executor) && !executor->writing && (executor->broken || unsent_size(executor) == 0);
+    bool idle = runs_nothing(executor) && !executor->writing && !(executor->adrift && executor->kept_count > 0) && (executor->broken || unsent_size(executor) == 0);
     pthread_mutex_unlock(&executor->lock);
     return idle;
 }
@@ -548,7 +580,7 @@ bool ms_executor_settle(ms_executor *executor, int timeout_ms)
         pthread_cond_timedwait(&executor->changed, &executor->lock, &limit);
         for (ms_worker *w = executor->workers; w != NULL; w = w->next)
             if (w->jid != 0)
-                cancel_worker(executor, w);
+                ms_executor_cancel_worker(executor, w);
     }
     pthread_mutex_unlock(&executor->lock);
     return settled;

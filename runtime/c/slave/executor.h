@@ -32,11 +32,19 @@ typedef struct ms_executor_options {
 
 /* Null: no memory or no threads. */
 ms_executor *ms_executor_create(const ms_executor_options *options);
-/* From now on frames go to this socket, encrypted when `secure` is not null, and payloads to be sent have a limit. */
-void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secure, uint32_t payload_max);
+/* From now on frames go to this socket, encrypted when `secure` is not null, and payloads to be sent have a limit. `same`: this is the
+ * master that was connected before, and it is offered what is there; else all that is dropped. */
+void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secure, uint32_t payload_max, bool same);
 /* A job to run. Arguments of more than MS_WORK_INLINE_SIZE bytes are taken from `payload`, smaller ones copied from `bytes`. False:
  * no memory. */
 bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, const uint8_t *bytes, uint32_t size, ms_bytes *payload);
+/* The connection has broken, and another one may come: what runs goes on, if it can, and answers are kept; the rest is dropped. Nothing
+ * is sent to the old socket any more. */
+void ms_executor_disconnect(ms_executor *executor);
+/* The master's answer to what was offered: the payload of an `offer`. False: it is none, or was not to come. */
+bool ms_executor_taken(ms_executor *executor, const uint8_t *jids, uint32_t size);
+/* The payload of a `pong`. */
+void ms_executor_pong(ms_executor *executor, const uint8_t *payload, uint32_t size);
 /* More jobs have been added: wakes as many threads as there is work for. */
 void ms_executor_begin(ms_executor *executor);
 /* Becomes readable when ms_executor_tend should be called; -1: it never needs to be. */

@@ -36,6 +36,10 @@ typedef struct ms_worker {
     ms_bytes tail_frame; /* the spawn of what its job goes on as, in place of an answer */
     uint32_t lane;  /* and one more, when times are told; else 0 */
     ms_bytes times; /* the payload of the `timed` that goes before its answer (times.c) */
+    bool mute;             /* nobody wants to hear of its job any more (keep.c) */
+    bool has_spawned;      /* its job has started others */
+    uint32_t printed_mark; /* of the ping behind the last that its job printed */
+    ms_bytes held;         /* frames of what it printed while the executor was adrift */
     struct ms_worker *next, *previous; /* all of them, or those that are dead */
     struct ms_worker *next_resuming;
 } ms_worker;
@@ -77,6 +81,13 @@ struct ms_executor {
     bool tended;    /* the client looks in soon anyhow */
     uint32_t cancelling_count;
 
+    bool adrift; /* nobody knows whether there still is a master that wants what jobs give (keep.c) */
+    struct ms_kept *first_kept, **last_kept; /* answers that the master may not have */
+    uint32_t kept_count;
+    size_t kept_size;
+    bool unmarked; /* a ping is due behind what has been put into the sender */
+    uint32_t mark, passed_mark; /* numbers of pings: of the last one, and of the last that came back */
+
     bool tells_times; /* the master has asked when jobs run (times.c) */
     uint64_t *lanes;  /* a bit for each lane that is taken */
     uint32_t lane_word_count;
@@ -85,7 +96,9 @@ struct ms_executor {
 extern _Thread_local ms_worker *ms_this_worker;
 
 /* executor.c. The lock is held; ms_executor_flush releases it around the writing. */
-void ms_executor_put(ms_executor *executor, ms_header header, const void *payload);
+void ms_executor_put(ms_executor *executor, ms_header header, const void *payload); /* unless it is adrift */
+void ms_executor_put_anyhow(ms_executor *executor, ms_header header, const void *payload);
+void ms_executor_cancel_worker(ms_executor *executor, ms_worker *worker);
 void ms_executor_flush(ms_executor *executor);
 void ms_executor_linger(ms_executor *executor);
 void ms_executor_wait_for_room(ms_executor *executor);
@@ -110,6 +123,26 @@ void ms_workers_reap(ms_executor *executor);
 /* Ends and frees all of them; the lock is not held. */
 void ms_workers_end(ms_executor *executor);
 
+/* keep.c. The lock is held. */
+/* The answer of a job, whose frame is in w->frame, is kept, and sent when there is a connection. False: it is only to be sent. */
+bool ms_keep_answer(ms_worker *worker, ms_header header);
+/* What a job prints while there is no connection. */
+void ms_keep_output(ms_worker *worker, ms_header header, const uint8_t *payload);
+/* Its job is stopped, and nothing more is heard of it. */
+void ms_keep_silence(ms_worker *worker);
+/* A ping will follow what has just been put into the sender; gives its number. */
+uint32_t ms_keep_mark(ms_executor *executor);
+/* Puts it there, if it is due and none is on its way. */
+void ms_keep_ping(ms_executor *executor);
+/* Offers what there is to the master that is connected again; or it is another one, and nothing is worth anything. */
+void ms_keep_offer(ms_executor *executor);
+void ms_keep_forget(ms_executor *executor);
+void ms_keep_drop_all(ms_executor *executor);
+
+/* recall.c: the jids of a payload, sorted; null when there is no memory. */
+uint32_t *ms_jids_read(const uint8_t *payload, uint32_t count);
+bool ms_jids_have(const uint32_t *jids, uint32_t count, uint32_t jid);
+
 /* times.c: when jobs run, for a master that asked. The lock is held; each does nothing when it did not ask. */
 void ms_times_begin(ms_worker *worker);
 void ms_times_waited(ms_worker *worker, uint64_t from, uint64_t to);
@@ -123,5 +156,7 @@ void ms_lane_free(ms_executor *executor, uint32_t lane);
 /* children.c */
 /* The job that ran here is over: its handles go with it. The lock is held. */
 void ms_children_end(ms_worker *worker);
+/* The master that knew them is gone. Nobody waits for them any more. The lock is held. */
+void ms_children_forget(ms_executor *executor);
 void ms_children_destroy(ms_executor *executor);
 #endif

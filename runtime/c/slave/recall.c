@@ -9,16 +9,20 @@ static int compare(const void *left, const void *right)
     return (*l > *r) - (*l < *r);
 }
 
-/* Null: no memory. */
-static uint32_t *read_sorted(const uint8_t *payload, uint32_t count)
+uint32_t *ms_jids_read(const uint8_t *payload, uint32_t count)
 {
-    uint32_t *jids = malloc((size_t)count * sizeof *jids);
+    uint32_t *jids = malloc((size_t)count * sizeof *jids + 1);
     if (jids == NULL)
         return NULL;
     for (uint32_t i = 0; i < count; i++)
         jids[i] = ms_get_u32(payload + (size_t)i * 4);
     qsort(jids, count, sizeof *jids, compare);
     return jids;
+}
+
+bool ms_jids_have(const uint32_t *jids, uint32_t count, uint32_t jid)
+{
+    return bsearch(&jid, jids, count, sizeof *jids, compare) != NULL;
 }
 
 /* Takes those that are asked for out of the queue, oldest first; the others stay in their order. The lock is held. */
@@ -29,7 +33,7 @@ static void take_asked(ms_executor *executor, const uint32_t *asked, uint32_t co
     for (uint32_t i = 0; i < executor->queue_count; i++) {
         ms_work *one = &executor->queue[(first + i) & mask];
         ms_put_u32(bytes, one->jid);
-        if (bsearch(&one->jid, asked, count, sizeof *asked, compare) == NULL || !ms_bytes_append(jids, bytes, sizeof bytes))
+        if (!ms_jids_have(asked, count, one->jid) || !ms_bytes_append(jids, bytes, sizeof bytes))
             executor->queue[(first + kept_count++) & mask] = *one;
         else if (one->size > MS_WORK_INLINE_SIZE)
             free(one->arguments.block);
@@ -40,7 +44,7 @@ static void take_asked(ms_executor *executor, const uint32_t *asked, uint32_t co
 void ms_executor_recall(ms_executor *executor, const uint8_t *payload, uint32_t size)
 {
     ms_bytes jids = {0};
-    uint32_t *asked = read_sorted(payload, size / 4);
+    uint32_t *asked = ms_jids_read(payload, size / 4);
     pthread_mutex_lock(&executor->lock);
     if (asked != NULL)
         take_asked(executor, asked, size / 4, &jids);

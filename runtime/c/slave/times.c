@@ -73,7 +73,7 @@ void ms_times_end(ms_worker *w, uint64_t now)
 {
     ms_lane_free(w->executor, w->lane);
     w->lane = 0;
-    if (w->times.size == 0)
+    if (w->times.size == 0 || w->mute)
         return;
     ms_put_u64(w->times.data + 16, now);
     ms_executor_put(w->executor, (ms_header){0, MS_TIMED, (uint32_t)w->times.size}, w->times.data);

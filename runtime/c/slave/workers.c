@@ -247,6 +247,7 @@ static void free_worker(ms_worker *w)
     ms_bytes_free(&w->failure);
     ms_bytes_free(&w->tail_frame);
     ms_bytes_free(&w->times);
+    ms_bytes_free(&w->held);
     ms_bytes_free(&w->lines[0]);
     ms_bytes_free(&w->lines[1]);
     pthread_cond_destroy(&w->wake);

@@ -72,6 +72,8 @@ static void test_hello(void)
     ms_bytes payload = {0};
     ms_hello hello = {.slots = 7, .pid = 99, .host = "here", .target = "x86_64"}, back;
     memset(hello.fingerprint, 0xaa, sizeof hello.fingerprint);
+    memset(hello.identity, 0xbb, sizeof hello.identity);
+    memset(hello.session, 0xcc, sizeof hello.session);
     CHECK(ms_hello_encode(&payload, &hello));
     CHECK_INT(ms_hello_decode(&back, payload.data, payload.size), MS_WIRE_FINE);
     CHECK(memcmp(&hello, &back, sizeof hello) == 0);
@@ -102,7 +104,7 @@ static void test_odd_hellos(void)
     ms_put_u32(payload.data + 40, 1);
     CHECK_INT(ms_hello_decode(&back, payload.data, payload.size), MS_WIRE_FINE);
     CHECK_BYTES(back.host, strlen(back.host), "a?[31mb");
-    ms_put_u32(payload.data + 48, 0xffffffff); /* the size of the host's name */
+    ms_put_u32(payload.data + 80, 0xffffffff); /* the size of the host's name */
     CHECK_INT(ms_hello_decode(&back, payload.data, payload.size), MS_WIRE_BAD_PAYLOAD);
     ms_bytes_free(&payload);
 }
@@ -110,13 +112,14 @@ static void test_odd_hellos(void)
 static void test_welcome(void)
 {
     ms_bytes payload = {0};
-    ms_welcome welcome = {2000, 1 << 30}, back;
+    ms_welcome welcome = {.heartbeat_ms = 2000, .payload_max = 1 << 30, .session = {1, 2, 3}}, back;
     CHECK(ms_welcome_encode(&payload, &welcome));
     CHECK_INT(ms_welcome_decode(&back, payload.data, payload.size), MS_WIRE_FINE);
     CHECK(back.heartbeat_ms == 2000 && back.payload_max == 1 << 30);
-    CHECK_INT(ms_welcome_decode(&back, payload.data, 7), MS_WIRE_BAD_PAYLOAD);
+    CHECK(memcmp(back.session, welcome.session, sizeof back.session) == 0);
+    CHECK_INT(ms_welcome_decode(&back, payload.data, 23), MS_WIRE_BAD_PAYLOAD);
     ms_put_u32(payload.data, 0);
-    CHECK_INT(ms_welcome_decode(&back, payload.data, 8), MS_WIRE_BAD_PAYLOAD);
+    CHECK_INT(ms_welcome_decode(&back, payload.data, 24), MS_WIRE_BAD_PAYLOAD);
     ms_bytes_free(&payload);
 }
 
