@@ -22,6 +22,7 @@ typedef struct end {
     void *owner;
     bool readable, writable; /* edges not yet told */
     ms_bytes incoming, outgoing;
+    ms_bytes frame; /* the one that was given out last: others go on writing */
     size_t incoming_at, outgoing_at, room;
 } end;
 
@@ -62,6 +63,7 @@ static void forget(end *e)
 {
     ms_bytes_free(&e->incoming);
     ms_bytes_free(&e->outgoing);
+    ms_bytes_free(&e->frame);
     *e = (end){0};
 }
 
@@ -91,6 +93,11 @@ void fake_pass(uint64_t ns)
 void fake_let_time_flow(bool flows)
 {
     time_flows = flows;
+}
+
+int fake_poll(void)
+{
+    return POLL;
 }
 
 int fake_connect(void)
@@ -161,8 +168,12 @@ bool fake_next_frame(int descriptor, ms_header *header, const uint8_t **payload)
         const uint8_t *bytes = e->outgoing.data + e->outgoing_at;
         *header = ms_header_decode(bytes);
         found = e->outgoing.size - e->outgoing_at - MS_HEADER_SIZE >= header->length;
-        *payload = bytes + MS_HEADER_SIZE;
-        e->outgoing_at += found ? MS_HEADER_SIZE + (size_t)header->length : 0;
+        if (found) {
+            ms_bytes_clear(&e->frame);
+            MUST(ms_bytes_append(&e->frame, bytes, MS_HEADER_SIZE + (size_t)header->length));
+            *payload = e->frame.data + MS_HEADER_SIZE;
+            e->outgoing_at += e->frame.size;
+        }
     } else if (e != NULL && e->outgoing.size == e->outgoing_at) {
         ms_bytes_clear(&e->outgoing);
         e->outgoing_at = 0;

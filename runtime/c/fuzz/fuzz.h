@@ -74,6 +74,8 @@ void fake_pass(uint64_t ns);
 /* With the clock: whether waiting in ms_poll_wait takes time. */
 void fake_let_time_flow(bool flows);
 
+/* What ms_poll_create gives. */
+int fake_poll(void);
 /* A connection that waits to be accepted; its descriptor, or -1 when there are too many. */
 int fake_connect(void);
 /* One that has been accepted. */
