@@ -232,7 +232,7 @@ class JobStatements(Expressions):
 
     def _asked(self, handle: Expression) -> list[Statement]:
         r = self.random
-        way = r.choice(("error", "story", "wait", "handle", "same", "state", "wait for", "late", "get"))
+        way = r.choice(("error", "story", "story", "wait", "handle", "same", "state", "wait for", "late", "get"))
         ended: list[Statement] = [Evaluate(Builtin(JOB_STATE, "wait", (handle,)))]
         if way == "get":
             assert isinstance(handle.type, JobType)

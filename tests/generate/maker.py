@@ -134,6 +134,9 @@ class Expressions:
                 self._parts(constant, constant.type, (), type, found)
         if not found:
             return None
+        if to_change and self.chance(30):
+            most = max(len(steps) for _, steps in found)
+            found = [(variable, steps) for variable, steps in found if len(steps) == most]
         variable, steps = self.random.choice(found)
         place: Expression = Name(variable.type, variable.name)
         for name, of in steps:

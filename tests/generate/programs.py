@@ -107,7 +107,7 @@ class Statements(IndexStatements):
     def statement(self, depth: int) -> list[Statement]:
         if self.world.can_start and self.chance(8):
             return self.job_statement()
-        if self.world.in_master and self.chance(8):
+        if self.world.in_master and self.chance(12):
             return self.world_statement()
         if depth > 0 and self.chance(8):
             return self.indexed()
@@ -524,6 +524,9 @@ class Maker:
         result: Type = VOID if r.random() < 0.1 else r.choice(results if results and r.random() < 0.45 else w.types)
         if handles and r.random() < 0.15:
             result = r.choice(handles)
+        before = [f.result for f in w.functions if f.is_job]
+        if is_job and before and r.random() < 0.4:  # one that can end in a tail job
+            result = r.choice(before)
         is_recursive = r.random() < 0.35
         parameters = [Parameter(INT, "depth")] if is_recursive else []
         for index in range(r.randint(0, 3)):
@@ -543,7 +546,12 @@ class Maker:
         body = statements.statements(r.randint(2, 6), 2)
         if is_recursive:
             body += self._recursion(statements, name, parameters, result)
-        tail = statements._tail() if r.random() < 0.2 else None
+        if is_job and r.random() < 0.2:
+            reason = statements.value(STRING, 1)
+            fails = If(statements.value(BOOL, 2), Block((Evaluate(Builtin(VOID, "fail", (reason,))),)), None)
+            body += (fails,)
+        w.calls_left = max(w.calls_left, 1)
+        tail = statements._tail() if r.random() < 0.5 else None
         if tail is not None:
             body += (Return(tail),)
         elif result is not VOID:

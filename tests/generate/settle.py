@@ -33,7 +33,7 @@ from generate.twin import Exited, Failed, Spent, Twin
 from ms.types import STRING, VOID, Type
 
 ROUNDS_MAX = 40
-KEPT = 0.25  # of the jobs' failures
+KEPT = 0.4  # of the jobs' failures
 
 
 def settled(program: Program, choice: random.Random) -> Program:
