@@ -144,12 +144,12 @@ def damaged(programs: list[Files], choice: random.Random) -> Files:
 
 def _tokens_changed(data: bytes, foreign: bytes, choice: random.Random) -> bytes:
     tokens = TOKEN.findall(data)
-    for _ in range(choice.choice((1, 1, 2, 3))):
+    for _ in range(choice.choice((1, 1, 1, 2, 3))):
         solid = [i for i, token in enumerate(tokens) if not token.isspace()]
         if not solid:
             break
         at, other = choice.choice(solid), choice.choice(solid)
-        match choice.choice((0, 1, 2, 3, 4, 5, 5, 5, 5, 6, 7)):
+        match choice.choice((0, 1, 2, 3, 4, 5, 5, 5, 5, 5, 5, 5, 6, 7)):
             case 0:
                 del tokens[at : at + choice.choice((1, 1, 2, 4))]
             case 1:
