@@ -231,9 +231,10 @@ class JobStatements(Expressions):
         return self._asked(self.random.choice(handles)) if handles else self._start()
 
     def _asked(self, handle: Expression) -> list[Statement]:
+        """What is said about it, when it has ended: in one statement with the wait, so that they stay together."""
         r = self.random
         way = r.choice(("error", "story", "story", "wait", "handle", "same", "state", "wait for", "late", "get"))
-        ended: list[Statement] = [Evaluate(Builtin(JOB_STATE, "wait", (handle,)))]
+        ended = Builtin(JOB_STATE, "wait", (handle,), method=r.random() < 0.4)
         if way == "get":
             assert isinstance(handle.type, JobType)
             got = Builtin(handle.type.result, "get", (handle,), method=r.random() < 0.4)
@@ -241,20 +242,20 @@ class JobStatements(Expressions):
         if way == "same":
             one = Builtin(VectorType(handle.type), "fill", (_zero(1), handle))
             return self._shown(Binary(BOOL, "==", handle, handle), Builtin(BOOL, "contains", (one, handle)))
-        if way == "handle":
-            return [*ended, *([] if self._quiet else [Evaluate(Builtin(VOID, "print", (handle,)))])]
         if way == "late":
-            return [*ended, Evaluate(Builtin(VOID, "cancel", (handle,), method=r.random() < 0.4))]
-        if way == "story":
-            return [
-                *ended,
-                *([] if self._quiet else [Evaluate(Builtin(VOID, "print", (Builtin(STRING, "story", (handle,)),)))]),
-            ]
+            late = Evaluate(Builtin(VOID, "cancel", (handle,), method=r.random() < 0.4))
+            return [If(Binary(BOOL, "!=", ended, Literal(JOB_STATE, 0)), Block((late,)), None)]
         if way == "wait for":
             return self._shown(Builtin(JOB_STATE, "wait", (handle, Literal(DOUBLE, LONG_S))))
-        if way == "wait":
-            return self._shown(Builtin(JOB_STATE, "wait", (handle,), method=r.random() < 0.4))
-        return [*ended, *self._shown(Builtin(STRING if way == "error" else JOB_STATE, way, (handle,)))]
+        if way == "wait" or self._quiet:
+            return self._shown(ended)
+        asked = {
+            "handle": handle,
+            "story": Builtin(STRING, "story", (handle,)),
+            "error": Builtin(STRING, "error", (handle,), method=r.random() < 0.4),
+            "state": Builtin(JOB_STATE, "state", (handle,)),
+        }
+        return [Evaluate(Builtin(VOID, "print", (ended, asked[way])))]
 
     def _some_handles(self) -> Name | None:
         many = [
@@ -354,11 +355,10 @@ class JobStatements(Expressions):
         made: list[Statement] = [Declare(handle.type, name, call)]
         made.append(Evaluate(Builtin(VOID, "cancel", (handle,), method=self.chance(50))))
         ended = Binary(BOOL, "!=", Builtin(JOB_STATE, "wait", (handle,)), Literal(JOB_STATE, 0))
+        is_bad = Binary(BOOL, "!=", Builtin(JOB_STATE, "state", (handle,)), FINISHED)
         agrees = Binary(
-            BOOL, "==",
-            Binary(BOOL, "==", Builtin(STRING, "error", (handle,)), Literal(STRING, b"")),
-            Binary(BOOL, "==", Builtin(JOB_STATE, "state", (handle,)), FINISHED),
-        )  # fmt: skip
+            BOOL, "||", is_bad, Binary(BOOL, "==", Builtin(STRING, "error", (handle,)), Literal(STRING, b""))
+        )
         made += self._inner(ended, agrees)
         takers = [f for f in self.world.reducers if f.result == function.result]
         if takers and self.chance(50):

@@ -124,7 +124,7 @@ def _ended(job: Job) -> Job:
 
 
 def result(job: Job) -> Value:
-    if _ended(job).message:
+    if _ended(job).has_failed:
         raise Failed(f"job {job.call} failed" + (f": {job.message}" if not job.story else ""), job.story, job.message)
     return job.result
 
@@ -136,7 +136,7 @@ def _get(twin: Twin, e: Builtin, given: list[Any]) -> Any:
 
 
 def _state(twin: Twin, e: Builtin, given: list[Any]) -> Any:
-    return 2 if _ended(given[0]).message else 1
+    return 2 if _ended(given[0]).has_failed else 1
 
 
 def _any(twin: Twin, e: Builtin, given: list[Any]) -> Any:

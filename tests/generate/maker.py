@@ -473,7 +473,10 @@ class Expressions:
             operand = self.value(type, depth)
             return Builtin(type, "abs", (operand,), method=self.chance(20) and not _is_signed(operand))
         if self.chance(25):
-            return Builtin(type, r.choice(("min", "max")), (self.value(type, depth), self.operand(type, depth)))
+            first, second = self.value(type, depth), self.operand(type, depth)
+            if first.type != second.type:
+                first, second = _firm(first), _firm(second)
+            return Builtin(type, r.choice(("min", "max")), (first, second))
         if type is INT:
             kind = self.some_vector()
             if self.chance(40):

@@ -125,7 +125,7 @@ def _real(function: Callable[..., float]) -> Function:
         try:
             return float(function(*values))
         except (ValueError, OverflowError):
-            return math.nan
+            return -math.inf if e.name.startswith("log") and values[0] == 0 else math.nan
 
     return called
 

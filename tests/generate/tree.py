@@ -30,6 +30,11 @@ class Job:
         self.message = message
         self.story = story
 
+    @property
+    def has_failed(self) -> bool:
+        """Its message may be empty, but then there is a story."""
+        return bool(self.message or self.story)
+
 
 @dataclass(frozen=True, eq=False)
 class Node:

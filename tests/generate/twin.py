@@ -435,12 +435,12 @@ class Twin:
         for parameter, cell in zip(function.parameters, cells):
             given = cell.get()
             jobs = [job for job in (given if isinstance(given, tuple) else (given,)) if isinstance(job, Job)]
-            bad += [job for job in jobs if job.message]
+            bad += [job for job in jobs if job.has_failed]
             if isinstance(given, Job):
                 cell.put(given.result)
             elif jobs or (given == () and parameter.type == STRING):
                 cell.put(library.made(parameter.type, [job.result for job in jobs]))
-        if len({job.message for job in bad} | {job.story for job in bad}) > 2:
+        if len({(job.message, job.story) for job in bad}) > 1:
             raise Spent
         return Job(f"{function.name}(...)", 0, bad[0].message, bad[0].story) if bad else None
 

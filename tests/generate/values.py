@@ -285,6 +285,6 @@ def text_of(structs: dict[str, Struct], type: Type, value: Value, quoted: bool =
             assert isinstance(value, Job)
             if value is NO_JOB:
                 return b"no job"
-            return f"{type} {'failed' if value.message else 'finished'}".encode()
+            return f"{type} {'failed' if value.has_failed else 'finished'}".encode()
         case _:
             return scalar_text(type, value).encode()
