@@ -194,7 +194,9 @@ static void say_what_to_start(ms_server *server)
     if (server->lonely_said || !waiting || server->scheduler->slave_count > 0 || server->now - server->lonely_since < LONELY_NS)
         return;
     ms_address_format(&server->doors[0].listener.address, address);
-    ms_server_log(server, "no slave for 5 s; start one with: %s-slave %s", ms_program.name, address);
+    bool is_tcp = server->doors[0].listener.address.kind == MS_ADDRESS_TCP;
+    ms_server_log(server, "no slave for 5 s; start one with: %s-slave %s%s", ms_program.name, address,
+                  !is_tcp ? "" : server->options.insecure ? " --insecure" : " --key-file FILE");
     server->lonely_said = true;
 }
 
