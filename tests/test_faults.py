@@ -193,6 +193,20 @@ def test_a_slave_comes_and_goes(cluster: Cluster) -> None:
     assert_gone(back)
 
 
+def test_a_slave_comes_back(cluster: Cluster) -> None:
+    """Its connection goes three times; the process stays, and works again."""
+    cluster.start_master()
+    with Proxy(cluster.address, f"unix:{cluster.directory}/p") as proxy:
+        slave = cluster.start_slave(address=proxy.address)
+        for number in range(1, 4):
+            cluster.let_work(1)
+            proxy.cut()
+            cluster.wait_until(lambda wanted=number: len(proxy.links) > wanted, "it comes back")  # type: ignore[misc]
+        cluster.let_work(1)
+        assert_as_local(cluster)
+        assert_gone(slave)
+
+
 # ---- No slave at all
 
 
@@ -319,6 +333,19 @@ def test_the_master_dies(how: signal.Signals, cluster: Cluster) -> None:
     assert master.wait().status == (-how if how == signal.SIGKILL else 128 + how)
     assert_gone(*slaves, status=3 if how == signal.SIGKILL else 0)
     assert Path(f"{cluster.directory}/s").exists() == (how == signal.SIGKILL)
+
+
+def test_a_new_master(cluster: Cluster) -> None:
+    """The slaves of one that was killed wait for the next."""
+    first = cluster.start_master()
+    slaves = [cluster.start_slave(), cluster.start_slave()]
+    cluster.let_work(1)
+    first.kill()
+    first.wait()
+    cluster.start_master("--min-slaves", "2")
+    cluster.let_work(1)
+    assert_as_local(cluster)
+    assert_gone(*slaves)
 
 
 # ---- Bytes that are lost, late, repeated, cut, changed

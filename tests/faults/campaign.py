@@ -166,10 +166,10 @@ def play_round(programs: Compiled, seed: int) -> tuple[str, int]:
     return "", len(played.events)
 
 
-def run(minutes: float, seed: int) -> int:
+def run(minutes: float, seed: int, *, sanitize: bool = False) -> int:
     """The exit status."""
     with tempfile.TemporaryDirectory(prefix="ms-faults-") as directory:
-        programs = compiled(Path(directory))
+        programs = compiled(Path(directory), sanitize=sanitize)
         end = time.monotonic() + 60 * minutes
         rounds = events = 0
         while rounds == 0 or time.monotonic() < end:
@@ -188,11 +188,12 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--round", type=int, help="this round alone, by the seed that it printed")
+    parser.add_argument("--sanitize", action="store_true", help="masters and slaves under ASan and UBSan")
     given = parser.parse_args(words)
     if given.round is None:
-        return run(given.minutes, given.seed)
+        return run(given.minutes, given.seed, sanitize=given.sanitize)
     with tempfile.TemporaryDirectory(prefix="ms-faults-") as directory:
-        wrong, _ = play_round(compiled(Path(directory)), given.round)
+        wrong, _ = play_round(compiled(Path(directory), sanitize=given.sanitize), given.round)
     print(wrong or "nothing lost")
     return 1 if wrong else 0
 
