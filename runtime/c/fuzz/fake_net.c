@@ -218,6 +218,15 @@ int ms_socket_accept(const ms_listener *listener, char name[MS_ADDRESS_TEXT_MAX]
     return -1;
 }
 
+bool ms_socket_has_waiting(const ms_listener *listener)
+{
+    (void)listener;
+    for (int i = 0; i < FAKE_END_MAX; i++)
+        if (ends[i].used && ends[i].waiting)
+            return true;
+    return false;
+}
+
 int ms_socket_connect(const ms_address *address, ms_protection protection, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX])
 {
     (void)address;

@@ -54,7 +54,7 @@ static seen read_all(const ms_bytes *stream, const ms_wire_rules *rules, fuzz_in
     ms_conn_status status = MS_CONN_MORE;
     fake_begin(false);
     int descriptor = fake_connection();
-    MUST(ms_receiver_open(&receiver, rules));
+    MUST(ms_receiver_open(&receiver, rules, NULL));
     size_t at = 0;
     while (receiver.wrong == MS_WIRE_FINE && status != MS_CONN_CLOSED) {
         size_t size = !cut ? stream->size : 1 + fuzz_u8(&cuts) * (size_t)fuzz_u8(&cuts);

@@ -84,7 +84,7 @@ static void take_turns(void)
 {
     for (int i = 0; i < TURN_MAX; i++) {
         turn(server);
-        if (server->unread_count == 0)
+        if (server->unread == NULL)
             break;
     }
     for (int i = 0; i < PEER_MAX; i++)

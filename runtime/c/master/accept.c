@@ -1,5 +1,6 @@
-/* Taking connections, as far as there is room for those that have not said who they are. When there is none, the one that has had the most
- * time makes room, unless it has had little: so whoever opens connections and says nothing keeps nobody else out for long. */
+/* Taking connections. Those that can't be taken now stay in the system's queue: while too many have not said who they are, and while there
+ * are no descriptors or no memory for more. When others wait, the one that has had the most time makes room, unless it has had
+ * little: so whoever opens connections and says nothing keeps nobody else out for long. */
 #include "master/peer.h"
 
 #include "net/poll.h"
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -34,7 +36,7 @@ static void admit(ms_server *server, const ms_door *door, int descriptor, const 
 {
     ms_wire_rules rules = {MS_FROM_SLAVE, true, ms_program.job_count, server->options.payload_max};
     ms_peer *peer = calloc(1, sizeof *peer);
-    if (peer == NULL || !ms_receiver_open(&peer->receiver, &rules) || !protect(server, peer, door) ||
+    if (peer == NULL || !ms_receiver_open(&peer->receiver, &rules, &server->spare_buffer) || !protect(server, peer, door) ||
         !ms_poll_add(server->poll, descriptor, peer)) {
         if (peer != NULL) {
             ms_receiver_close(&peer->receiver);
@@ -60,12 +62,13 @@ static void admit(ms_server *server, const ms_door *door, int descriptor, const 
     server->greeting_count++;
 }
 
-static void log_turned_away(ms_server *server, const char *why)
+/* At most one line a second. */
+static bool may_log(ms_server *server)
 {
     if (server->accept_logged_at != 0 && server->now - server->accept_logged_at < ACCEPT_LOG_NS)
-        return;
+        return false;
     server->accept_logged_at = server->now;
-    ms_server_log(server, "a connection was turned away: %s", why);
+    return true;
 }
 
 void ms_peers_log_stranger(ms_server *server, const ms_peer *peer)
@@ -84,11 +87,13 @@ void ms_peers_log_stranger(ms_server *server, const ms_peer *peer)
         server->strangers_untold++;
 }
 
-static bool make_room(ms_server *server)
+static bool make_room(ms_server *server, const ms_door *door)
 {
     ms_peer *oldest = NULL;
     if (server->greeting_count < GREETING_MAX)
         return true;
+    if (!ms_socket_has_waiting(&door->listener))
+        return false;
     for (ms_peer *peer = server->peers; peer != NULL; peer = peer->next) /* the youngest come first */
         if (peer->state == MS_PEER_GREETING)
             oldest = peer;
@@ -98,24 +103,61 @@ static bool make_room(ms_server *server)
     return true;
 }
 
-void ms_peers_accept(ms_server *server, ms_door *door)
+/* The others wait in the system's queue, and are tried again at the next tick. */
+static void log_short_of(ms_server *server, int error)
+{
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (!may_log(server))
+        return;
+    if (error == EMFILE)
+        ms_server_log(server, "a connection was turned away: %s (the limit is %llu, there are %u slaves; raise it with ulimit -n)",
+                      strerror(error), (unsigned long long)limit.rlim_cur, server->scheduler->slave_count);
+    else
+        ms_server_log(server, "a connection was turned away: %s", strerror(error));
+}
+
+static void accept_from(ms_server *server, ms_door *door)
 {
     char name[MS_ADDRESS_TEXT_MAX];
-    for (;;) {
+    while (make_room(server, door)) {
         int descriptor = ms_socket_accept(&door->listener, name);
-        if (descriptor >= 0 && make_room(server)) {
+        if (descriptor >= 0) {
             admit(server, door, descriptor, name);
-        } else if (descriptor >= 0) {
-            close(descriptor);
-            log_turned_away(server, "too many connections have not said who they are");
         } else if (errno == EPERM) {
-            log_turned_away(server, "it belongs to another user");
+            if (may_log(server))
+                ms_server_log(server, "a connection was turned away: it belongs to another user");
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            log_turned_away(server, strerror(errno));
-            server->accept_paused = true;
+            log_short_of(server, errno);
+            server->accept_starved = true;
             return;
         } else if (errno != ECONNABORTED) {
             return;
         }
     }
+    server->accept_crowded = true;
+}
+
+void ms_peers_accept(ms_server *server, ms_door *door)
+{
+    if (!server->accept_starved)
+        accept_from(server, door);
+}
+
+void ms_peers_accept_more(ms_server *server)
+{
+    if (!server->accept_crowded)
+        return;
+    server->accept_crowded = false;
+    for (int i = 0; i < server->door_count; i++)
+        ms_peers_accept(server, &server->doors[i]);
+}
+
+void ms_peers_accept_tick(ms_server *server)
+{
+    if (!server->accept_starved)
+        return;
+    server->accept_starved = false;
+    server->accept_crowded = true;
+    ms_peers_accept_more(server);
 }

@@ -13,13 +13,19 @@ static void learn(ms_scheduler *s, uint32_t ordinal, uint64_t sample_ns)
         *cost += (sample - *cost) / 8;
 }
 
+/* The time since the batch before, but for what may have been the master's own. */
+static uint64_t elapsed(const ms_scheduler *s, const ms_slave *slave, uint64_t until)
+{
+    uint64_t elapsed_ns = until - slave->batch_since;
+    return elapsed_ns > s->lag_ns ? elapsed_ns - s->lag_ns : 0;
+}
+
 /* What came at one time tells, when all of it is in, how long such jobs take: the time since the batch before, divided. */
 void ms_measure_close(ms_scheduler *s, ms_slave *slave)
 {
     if (slave->batch_count == 0)
         return;
-    uint64_t elapsed = slave->batch_at - slave->batch_since;
-    learn(s, slave->batch_ordinal, elapsed * slave->batch_busy / slave->batch_count);
+    learn(s, slave->batch_ordinal, elapsed(s, slave, slave->batch_at) * slave->batch_busy / slave->batch_count);
     slave->batch_since = slave->batch_at;
     slave->batch_count = 0;
 }
@@ -34,7 +40,7 @@ void ms_measure_answer(ms_scheduler *s, ms_slave *slave, uint32_t ordinal, uint6
         slave->batch_at = now;
         slave->batch_busy = busy;
         if (s->cost_ns[ordinal] == MS_UNKNOWN_NS)
-            learn(s, ordinal, (now - slave->batch_since) * busy);
+            learn(s, ordinal, elapsed(s, slave, now) * busy);
     }
     slave->batch_ordinal = ordinal;
     slave->batch_count++;

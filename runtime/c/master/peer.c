@@ -16,6 +16,7 @@
 
 enum {
     READS_FOR_A_TURN = 4, /* then the others have theirs */
+    SPARE_TAIL_MAX = 256 << 10,
     SILENT_HEARTBEATS = 3
 };
 #define CUT_OFF "cut off: " /* how a reason begins that is a broken rule */
@@ -23,6 +24,48 @@ enum {
 static uint64_t heartbeat_ns(const ms_server *server)
 {
     return (uint64_t)(server->options.heartbeat * 1e9);
+}
+
+/* ---- Lists ---- */
+
+static void mark_dirty(ms_server *server, ms_peer *peer)
+{
+    if (peer->dirty)
+        return;
+    peer->dirty = true;
+    peer->next_dirty = server->dirty;
+    peer->dirty_link = &server->dirty;
+    if (server->dirty != NULL)
+        server->dirty->dirty_link = &peer->next_dirty;
+    server->dirty = peer;
+}
+
+static void clear_dirty(ms_peer *peer)
+{
+    if (!peer->dirty)
+        return;
+    peer->dirty = false;
+    *peer->dirty_link = peer->next_dirty;
+    if (peer->next_dirty != NULL)
+        peer->next_dirty->dirty_link = peer->dirty_link;
+}
+
+static void set_unread(ms_server *server, ms_peer *peer, bool unread)
+{
+    if (peer->unread == unread)
+        return;
+    peer->unread = unread;
+    if (unread) {
+        peer->next_unread = server->unread;
+        peer->unread_link = &server->unread;
+        if (server->unread != NULL)
+            server->unread->unread_link = &peer->next_unread;
+        server->unread = peer;
+        return;
+    }
+    *peer->unread_link = peer->next_unread;
+    if (peer->next_unread != NULL)
+        peer->next_unread->unread_link = peer->unread_link;
 }
 
 /* ---- Doom ---- */
@@ -61,18 +104,14 @@ void ms_peers_publish_counts(ms_server *server)
 
 static void unlink_peer(ms_server *server, ms_peer *peer)
 {
-    for (ms_peer **link = &server->dirty; peer->dirty && *link != NULL; link = &(*link)->next_dirty)
-        if (*link == peer) {
-            *link = peer->next_dirty;
-            break;
-        }
+    clear_dirty(peer);
+    set_unread(server, peer, false);
     if (peer->previous != NULL)
         peer->previous->next = peer->next;
     else
         server->peers = peer->next;
     if (peer->next != NULL)
         peer->next->previous = peer->previous;
-    server->unread_count -= peer->unread;
 }
 
 void ms_peer_lose(ms_server *server, ms_peer *peer)
@@ -123,19 +162,29 @@ void ms_peers_reap(ms_server *server)
 
 /* ---- Sending ---- */
 
-static void mark_dirty(ms_server *server, ms_peer *peer)
+/* Memory for frames goes from peer to peer, so that one with nothing to send has none. */
+static void lend_tail(ms_server *server, ms_peer *peer)
 {
-    if (peer->dirty)
+    if (peer->sender.tail.data == NULL && server->spare_tail_count > 0)
+        peer->sender.tail = server->spare_tails[--server->spare_tail_count];
+}
+
+static void take_tail_back(ms_server *server, ms_peer *peer)
+{
+    if (peer->sender.tail.data == NULL)
         return;
-    peer->dirty = true;
-    peer->next_dirty = server->dirty;
-    server->dirty = peer;
+    if (server->spare_tail_count == MS_SPARE_TAILS || peer->sender.tail.capacity > SPARE_TAIL_MAX)
+        ms_bytes_free(&peer->sender.tail);
+    else
+        server->spare_tails[server->spare_tail_count++] = peer->sender.tail;
+    ms_bytes_init(&peer->sender.tail);
 }
 
 void ms_peer_send(ms_server *server, ms_peer *peer, ms_header header, const void *payload)
 {
     if (peer->state == MS_PEER_DOOMED)
         return;
+    lend_tail(server, peer);
     if (ms_sender_size(&peer->sender) == 0)
         peer->moved_at = server->now;
     if (!ms_sender_put(&peer->sender, header, payload, header.length))
@@ -166,12 +215,6 @@ static void send_cancel(ms_server *server, ms_peer *peer, uint32_t jid)
     ms_peer_send_control(server, peer, MS_CANCEL, bytes, sizeof bytes);
 }
 
-static void set_unread(ms_server *server, ms_peer *peer, bool unread)
-{
-    server->unread_count += (uint32_t)unread - (uint32_t)peer->unread;
-    peer->unread = unread;
-}
-
 void ms_peer_flush(ms_server *server, ms_peer *peer)
 {
     if (peer->state == MS_PEER_DOOMED)
@@ -182,6 +225,8 @@ void ms_peer_flush(ms_server *server, ms_peer *peer)
     server->sent_size += before - ms_sender_size(&peer->sender);
     if (ms_sender_size(&peer->sender) < before)
         peer->moved_at = server->now;
+    if (status == MS_CONN_DONE)
+        take_tail_back(server, peer);
     if (status != MS_CONN_BROKEN)
         return;
     if (errno != EPIPE && errno != ECONNRESET) {
@@ -196,8 +241,7 @@ void ms_peers_flush(ms_server *server)
 {
     while (server->dirty != NULL) {
         ms_peer *peer = server->dirty;
-        server->dirty = peer->next_dirty;
-        peer->dirty = false;
+        clear_dirty(peer);
         ms_peer_flush(server, peer);
     }
 }
@@ -369,8 +413,6 @@ void ms_peers_act(ms_server *server)
     act_with(server, NULL, NULL);
 }
 
-/* ---- Accepting ---- */
-
 /* ---- Frames ---- */
 
 static void too_early(ms_server *server, ms_peer *peer)
@@ -514,6 +556,7 @@ void ms_peer_read(ms_server *server, ms_peer *peer)
         if (peer->receiver.wrong != MS_WIRE_FINE)
             ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(peer->receiver.wrong));
     }
+    ms_receiver_rest(&peer->receiver);
     bool more = status == MS_CONN_MORE || (status == MS_CONN_DRY && peer->hung_up);
     set_unread(server, peer, more && peer->state != MS_PEER_DOOMED);
     if (status == MS_CONN_CLOSED || status == MS_CONN_BROKEN)
@@ -531,11 +574,7 @@ void ms_peers_tick(ms_server *server)
             ms_peer_doom(server, peer, "it reads nothing");
     }
     ms_peers_log_stranger(server, NULL);
-    if (server->accept_paused) {
-        server->accept_paused = false;
-        for (int i = 0; i < server->door_count; i++)
-            ms_peers_accept(server, &server->doors[i]);
-    }
+    ms_peers_accept_tick(server);
 }
 
 void ms_peers_farewell(ms_server *server, uint64_t deadline)

@@ -57,7 +57,9 @@ typedef struct ms_peer {
     bool cut_off;     /* it broke a rule */
     uint64_t received_size, sent_size;
     ms_peer_watch seen;
-    struct ms_peer *next_dirty, *next_doomed;
+    struct ms_peer *next_dirty, **dirty_link; /* what leads to it, in the list of the dirty ones */
+    struct ms_peer *next_unread, **unread_link;
+    struct ms_peer *next_doomed;
     struct ms_peer *next, *previous;
 } ms_peer;
 
@@ -66,6 +68,8 @@ typedef struct ms_door {
     ms_source source;
     ms_listener listener;
 } ms_door;
+
+enum { MS_SPARE_TAILS = 64 };
 
 typedef enum ms_rest {
     MS_AWAKE,
@@ -84,14 +88,19 @@ struct ms_server {
     ms_peer *peers;
     ms_peer **by_slave; /* by the scheduler's numbers */
     uint32_t by_slave_capacity;
-    ms_peer *dirty, *doomed;
-    uint32_t greeting_count, unread_count;
-    bool accept_paused; /* no descriptors were left; tried again at the next tick */
+    ms_peer *dirty, *unread, *doomed;
+    uint32_t greeting_count;
+    uint8_t *spare_buffer; /* the receivers' */
+    ms_bytes spare_tails[MS_SPARE_TAILS]; /* the senders' */
+    uint32_t spare_tail_count;
+    bool accept_starved; /* no descriptors were left; tried again at the next tick */
+    bool accept_crowded; /* too many had not said who they are; tried again as soon as there are fewer */
     bool closing;
     bool wake_needed; /* somebody waits for what happened in this turn */
     uint64_t ticked_at, accept_logged_at;
     uint64_t strangers_since; /* of those that never became slaves: so many had a line in the log since then, so many had none */
     uint32_t strangers_told, strangers_untold;
+    uint64_t drained_at; /* when nothing was left that had come */
     uint64_t lonely_since; /* no slave since then */
     bool lonely_said;
     uint64_t submitted_count, finished_count, failed_count;
@@ -145,10 +154,12 @@ void ms_peers_tick(ms_server *server);
 /* The last words: every slave is told to go, as far as its socket takes that until `deadline`; then all are closed. */
 void ms_peers_farewell(ms_server *server, uint64_t deadline);
 
-/* master/accept.c: takes the connections that wait at a door. */
+/* master/accept.c: takes the connections that wait at a door; those that had to wait longer; the same when time has passed. */
 void ms_peers_accept(ms_server *server, ms_door *door);
 /* A line in the log for one that ends without having become a slave, as long as there are few of them; null: time has passed. */
 void ms_peers_log_stranger(ms_server *server, const ms_peer *peer);
+void ms_peers_accept_more(ms_server *server);
+void ms_peers_accept_tick(ms_server *server);
 
 /* master/nested.c: jobs that slaves spawn. The frame is a spawn, a release, a cancel, a lent or regained. */
 void ms_nested_handle(ms_server *server, ms_peer *peer, const ms_frame *frame);

@@ -4,9 +4,11 @@
 
 enum {
     QUEUE_MAX = 4096, /* jobs queued at one slave, for each slot */
+    LAG_QUEUE_MAX = 128, /* the same, while the master lags */
     CHOICE_COUNT = 8  /* queues that are compared, for a job */
 };
 #define AHEAD_NS 2000000u /* how much work is queued behind a slot */
+#define LAG_NS 1000000u   /* a shorter lag is none */
 #define LONG_NS 20000000u /* jobs that take longer are not queued at slaves */
 
 /* ---- Pending jobs ---- */
@@ -125,7 +127,8 @@ void ms_place_note(ms_scheduler *s, ms_slave *slave)
 /* Whether it may stand in a queue at all. */
 static bool may_queue(const ms_scheduler *s, const ms_job *job)
 {
-    return !is_suspect(s, job) && s->cost_ns[job->ordinal] <= LONG_NS && !s->spawns[job->ordinal];
+    uint32_t cost = s->cost_ns[job->ordinal];
+    return !is_suspect(s, job) && !s->spawns[job->ordinal] && (cost <= LONG_NS || (s->lag_ns >= LAG_NS && cost <= MS_LAGS_AHEAD * s->lag_ns));
 }
 
 static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job *job)
@@ -140,7 +143,10 @@ static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job 
         return false;
     if (busy == slave->slots)
         return true;
-    return busy / slave->slots < QUEUE_MAX && slave->load_ns + cost <= (uint64_t)AHEAD_NS * slave->slots;
+    uint64_t queue = busy / slave->slots, load_ns = (slave->load_ns + cost) / slave->slots;
+    if (s->lag_ns >= LAG_NS)
+        return queue < LAG_QUEUE_MAX && (load_ns <= AHEAD_NS || load_ns <= MS_LAGS_AHEAD * s->lag_ns);
+    return queue < QUEUE_MAX && load_ns <= AHEAD_NS;
 }
 
 void ms_place_unreserve(ms_scheduler *s)
@@ -230,12 +236,23 @@ static void pump_alone(ms_scheduler *s, uint64_t now)
         reserve(s);
 }
 
+/* Whether another job goes along with one that has just been sent, although other slaves may be idle: while the master lags, messages
+ * are what there is too little of. */
+static bool is_due_company(const ms_scheduler *s, const ms_slave *slave, const ms_job *job)
+{
+    uint64_t load_ns = (slave->load_ns + s->cost_ns[job->ordinal]) / slave->slots;
+    return s->lag_ns >= LAG_NS && load_ns <= MS_LAGS_AHEAD * s->lag_ns && has_room(s, slave, job);
+}
+
 void ms_place_pump(ms_scheduler *s, uint64_t now)
 {
     if (s->alone.first != NULL || s->reserved != MS_NO_SLAVE)
         pump_alone(s, now);
     ms_slave *slave;
-    while (s->pending.first != NULL && (slave = find_room(s)) != NULL)
+    while (s->pending.first != NULL && (slave = find_room(s)) != NULL) {
         start(s, slave, s->pending.first, now);
+        while (s->pending.first != NULL && is_due_company(s, slave, s->pending.first))
+            start(s, slave, s->pending.first, now);
+    }
     s->saturated = s->pending.first != NULL;
 }

@@ -25,9 +25,11 @@ void ms_recall_soon(ms_scheduler *s)
 
 /* ---- Asking ---- */
 
-static bool is_worth_it(const ms_slave *slave, uint64_t now)
+/* What the master itself takes to come round is no reason. */
+static bool is_worth_it(const ms_scheduler *s, const ms_slave *slave, uint64_t now)
 {
-    return slave->load_ns >= (uint64_t)WORTH_NS * slave->slots || now - slave->batch_at >= PATIENCE_NS;
+    uint64_t lag_ns = MS_LAGS_AHEAD * s->lag_ns, worth_ns = lag_ns > WORTH_NS ? lag_ns : WORTH_NS;
+    return slave->load_ns >= worth_ns * slave->slots || now - slave->batch_at >= (lag_ns > PATIENCE_NS ? lag_ns : PATIENCE_NS);
 }
 
 /* What lies behind its slots and is still wanted. */
@@ -52,7 +54,7 @@ static ms_slave *find_victim(ms_scheduler *s, uint64_t now, bool *later)
         s->recall_rotor = at;
         if (slave->recalling || queued_count(slave) == 0)
             continue;
-        if (!is_worth_it(slave, now))
+        if (!is_worth_it(s, slave, now))
             *later = true;
         else if (best == NULL || (uint64_t)queued_count(slave) * best->slots > (uint64_t)queued_count(best) * slave->slots)
             best = slave;

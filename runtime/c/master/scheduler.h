@@ -25,6 +25,10 @@
  * at one slave can't go to another that is idle. Jobs of a function that starts jobs are never queued there: what such a job starts
  * would stand behind its likes. A job that waits for another one lends its slot (`lent`): the slave has room for one more.
  *
+ * With thousands of slaves a round through all of them takes the master longer than that, and then what seems to be the time that a job
+ * takes is the master's own. So the queue is for two of these rounds (`lag_ns`) when that is more, and the jobs go in batches that are
+ * worth a message.
+ *
  * Recall. A queue that was sized by what jobs took before may lie behind one that takes long, or behind a job that goes on after it had
  * lent its slot. So when nothing pends, a slot is free and another slave has jobs behind its slots, the youngest of them are asked back,
  * as many as make the two even; they pend, in front, and go where there is room. The slave gives back those that it has not begun, in one
@@ -183,6 +187,7 @@ typedef struct ms_scheduler {
     uint32_t *cost_ns; /* by ordinal: what such jobs take */
     bool *spawns;      /* by ordinal: whether such jobs have started jobs */
     uint64_t heartbeat_ns, ticked_at;
+    uint64_t lag_ns; /* how long an answer may lie at the master before it is looked at: the caller's to tell */
     ms_bitset sets[MS_SET_COUNT];
 } ms_scheduler;
 

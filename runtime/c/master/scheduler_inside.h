@@ -8,7 +8,8 @@
 
 enum {
     MS_ORDINAL_MAX = 1 << 26, /* what fits an attempt */
-    MS_FIRST_ATTEMPT_CAPACITY = 1024
+    MS_FIRST_ATTEMPT_CAPACITY = 1024,
+    MS_LAGS_AHEAD = 2 /* so many lags of the master a queue is for, when that is more than it would be for else */
 };
 
 /* The scheduler's own tables are small; a machine that can't give them to us can't go on. */

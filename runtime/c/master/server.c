@@ -21,6 +21,8 @@
 
 enum { EVENT_MAX = 64, LINE_MAX_SIZE = 512, TICKS_FOR_A_HEARTBEAT = 4, DESCRIPTOR_MAX = 65536, SPARE_DESCRIPTOR_MAX = 64 };
 #define LONELY_NS 5000000000u   /* after so long without a slave it says what to start */
+#define LAG_MAX_NS 200000000u
+#define LAG_FORGET_NS 100000000u
 #define FAREWELL_NS 1000000000u /* how long the last words may take */
 
 void ms_server_log(ms_server *server, const char *format, ...)
@@ -221,7 +223,7 @@ static void wake_program(ms_server *server)
 /* Announces that this thread sleeps, unless something has been left for it meanwhile; gives how long it may. */
 static int lie_down(ms_server *server)
 {
-    if (server->unread_count > 0)
+    if (server->unread != NULL)
         return 0;
     atomic_store(&server->rest, ms_scheduler_hungry(server->scheduler) ? MS_ASLEEP_HUNGRY : MS_ASLEEP_SATED);
     if (has_requests(server))
@@ -265,6 +267,19 @@ static void handle_event(ms_server *server, const ms_event *event)
     }
 }
 
+/* How long what has come lies here before it is looked at. As long as the poll set is full of events nobody can tell, and it may be ever
+ * longer; what was once needed is forgotten slowly. */
+static void measure_lag(ms_server *server, int event_count)
+{
+    uint64_t *lag = &server->scheduler->lag_ns, passed_ns = server->now - server->drained_at;
+    if (event_count < EVENT_MAX) {
+        server->drained_at = server->now;
+        *lag = passed_ns < LAG_FORGET_NS ? *lag - (uint64_t)((double)*lag * (double)passed_ns / LAG_FORGET_NS) : 0;
+    } else if (passed_ns > *lag) {
+        *lag = passed_ns < LAG_MAX_NS ? passed_ns : LAG_MAX_NS;
+    }
+}
+
 static void turn(ms_server *server)
 {
     ms_event events[EVENT_MAX];
@@ -272,9 +287,11 @@ static void turn(ms_server *server)
     int count = ms_poll_wait(server->poll, events, EVENT_MAX, timeout_ms);
     atomic_store(&server->rest, MS_AWAKE);
     server->now = ms_clock_ns();
-    for (ms_peer *peer = server->peers; peer != NULL && server->unread_count > 0; peer = peer->next)
-        if (peer->unread)
-            ms_peer_read(server, peer);
+    measure_lag(server, count);
+    for (ms_peer *peer = server->unread, *next; peer != NULL; peer = next) { /* reading may take it from the list, and no other */
+        next = peer->next_unread;
+        ms_peer_read(server, peer);
+    }
     for (int i = 0; i < count; i++)
         handle_event(server, &events[i]);
     if (server->http != NULL && server->now >= server->http_deadline)
@@ -290,6 +307,7 @@ static void turn(ms_server *server)
         ms_peers_reap(server);
         ms_peers_flush(server);
     }
+    ms_peers_accept_more(server);
     if (server->wake_needed)
         wake_program(server);
     if (server->options.progress != MS_PROGRESS_NEVER)
@@ -343,7 +361,7 @@ static void *run(void *argument)
 {
     ms_server *server = argument;
     server->now = server->started_at = server->lonely_since = server->progress_at = ms_clock_ns();
-    server->ticked_at = server->now;
+    server->ticked_at = server->drained_at = server->now;
     say_where_the_status_is(server);
     while (!atomic_load(&server->stopping) && atomic_load(&server->quit_status) < 0)
         turn(server);
@@ -454,6 +472,9 @@ void ms_server_destroy(ms_server *server)
     ms_job_pool_destroy(&server->spawned_pool);
     pthread_mutex_destroy(&server->cancel_lock);
     free(server->by_slave);
+    free(server->spare_buffer);
+    for (uint32_t i = 0; i < server->spare_tail_count; i++)
+        ms_bytes_free(&server->spare_tails[i]);
     free(server->cancelled);
     free(server);
 }

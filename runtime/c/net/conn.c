@@ -10,16 +10,52 @@
 
 /* ---- Receiving ---- */
 
-bool ms_receiver_open(ms_receiver *receiver, const ms_wire_rules *rules)
+enum { KEPT_MAX = 4096 }; /* a longer beginning of a frame is not copied again and again: it keeps its buffer */
+
+/* The buffer, with what was kept. False: no memory. */
+static bool wake(ms_receiver *receiver)
 {
-    *receiver = (ms_receiver){.rules = *rules, .buffer = malloc(MS_RECEIVE_SIZE)};
-    return receiver->buffer != NULL;
+    if (receiver->buffer != NULL)
+        return true;
+    if (receiver->spare != NULL && *receiver->spare != NULL) {
+        receiver->buffer = *receiver->spare;
+        *receiver->spare = NULL;
+    } else if ((receiver->buffer = malloc(MS_RECEIVE_SIZE)) == NULL) {
+        return false;
+    }
+    if (receiver->kept.size > 0)
+        memcpy(receiver->buffer, receiver->kept.data, receiver->kept.size);
+    receiver->start = 0;
+    receiver->end = (uint32_t)receiver->kept.size;
+    ms_bytes_free(&receiver->kept);
+    return true;
+}
+
+bool ms_receiver_open(ms_receiver *receiver, const ms_wire_rules *rules, uint8_t **spare)
+{
+    *receiver = (ms_receiver){.rules = *rules, .spare = spare};
+    return spare != NULL || wake(receiver);
+}
+
+void ms_receiver_rest(ms_receiver *receiver)
+{
+    uint32_t left = receiver->end - receiver->start;
+    if (receiver->spare == NULL || receiver->buffer == NULL || left > KEPT_MAX ||
+        !ms_bytes_append(&receiver->kept, receiver->buffer + receiver->start, left))
+        return;
+    if (*receiver->spare == NULL)
+        *receiver->spare = receiver->buffer;
+    else
+        free(receiver->buffer);
+    receiver->buffer = NULL;
+    receiver->start = receiver->end = 0;
 }
 
 void ms_receiver_close(ms_receiver *receiver)
 {
     free(receiver->buffer);
     ms_bytes_free(&receiver->large);
+    ms_bytes_free(&receiver->kept);
     receiver->buffer = NULL;
 }
 
@@ -107,6 +143,10 @@ ms_conn_status ms_receiver_read(ms_receiver *receiver, int descriptor)
 {
     if (receiver->filling_large)
         return read_large(receiver, descriptor);
+    if (!wake(receiver)) {
+        errno = ENOMEM;
+        return MS_CONN_BROKEN;
+    }
     if (receiver->start > 0) {
         memmove(receiver->buffer, receiver->buffer + receiver->start, receiver->end - receiver->start);
         receiver->end -= receiver->start;

@@ -32,7 +32,9 @@ typedef struct ms_receiver {
     ms_wire_rules rules;
     ms_secure *secure;    /* belongs to whoever opened the connection */
     ms_wire_result wrong; /* what is wrong with the bytes that came; then there are no more frames */
-    uint8_t *buffer;      /* MS_RECEIVE_SIZE bytes, those from start to end not yet handed out */
+    uint8_t *buffer;      /* MS_RECEIVE_SIZE bytes, those from start to end not yet handed out; null while it rests */
+    uint8_t **spare;      /* null: the buffer is its own for good */
+    ms_bytes kept;        /* what the buffer held when it began to rest */
     uint32_t start, end;
     bool filling_large; /* the payload of large_header, which does not fit the buffer, gathers in `large` */
     bool gave_large;    /* the last frame's payload is `large` */
@@ -41,8 +43,11 @@ typedef struct ms_receiver {
     ms_bytes large;
 } ms_receiver;
 
-/* False: no memory. */
-bool ms_receiver_open(ms_receiver *receiver, const ms_wire_rules *rules);
+/* With `spare` the buffer is taken from there, or made, to read, and put there, or freed, to rest; many receivers may share the place. False: no
+ * memory. */
+bool ms_receiver_open(ms_receiver *receiver, const ms_wire_rules *rules, uint8_t **spare);
+/* All whole frames have been taken, and what was handed out is used no more: it needs no buffer until it reads again. */
+void ms_receiver_rest(ms_receiver *receiver);
 void ms_receiver_close(ms_receiver *receiver);
 /* Reads once. The frames that are whole should have been taken before. */
 ms_conn_status ms_receiver_read(ms_receiver *receiver, int descriptor);

@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 512, UNIX_BUFFER_SIZE = 1 << 20 };
+enum { BACKLOG = 4096 /* the system may have a lower limit */, UNIX_BUFFER_SIZE = 1 << 20 };
 
 static struct sockaddr_un unix_name(const ms_address *address)
 {
@@ -250,6 +250,12 @@ int ms_socket_accept(const ms_listener *listener, char name[MS_ADDRESS_TEXT_MAX]
     }
     prepare(descriptor, listener->address.kind);
     return descriptor;
+}
+
+bool ms_socket_has_waiting(const ms_listener *listener)
+{
+    struct pollfd door = {.fd = listener->descriptor, .events = POLLIN};
+    return poll(&door, 1, 0) == 1;
 }
 
 /* 0, or the errno of a connection that was not made within `timeout_ms`. */

@@ -31,6 +31,8 @@ void ms_socket_unlisten(ms_listener *listener);
 /* The next connection, or -1 with errno set. `name` becomes the address of the other end ("" for a unix socket). On a unix socket
  * a peer of another user is turned away: then -1 with EPERM. With EMFILE one may have been turned away, too. */
 int ms_socket_accept(const ms_listener *listener, char name[MS_ADDRESS_TEXT_MAX]);
+/* Whether a connection waits to be accepted. */
+bool ms_socket_has_waiting(const ms_listener *listener);
 /* Connects, waiting for at most `timeout_ms`. -1: `message` says why; `*wrong` when trying again is of no use. */
 int ms_socket_connect(const ms_address *address, ms_protection protection, int timeout_ms, bool *wrong, char message[MS_MESSAGE_MAX]);
 

@@ -56,7 +56,7 @@ static bool prepare(cell *c, const ms_cell_options *given)
     ms_task_setup();
     c->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     c->poll = ms_poll_create();
-    if (c->wake < 0 || c->poll < 0 || !ms_receiver_open(&c->receiver, &rules))
+    if (c->wake < 0 || c->poll < 0 || !ms_receiver_open(&c->receiver, &rules, NULL))
         return false;
     c->executor = ms_executor_create(&options);
     return c->executor != NULL && ms_poll_add(c->poll, c->wake, &c->wake) && ms_poll_add(c->poll, c->descriptor, &c->descriptor);

@@ -235,7 +235,7 @@ static bool open_receiver(client *c)
     ms_receiver_close(&c->receiver);
     ms_secure_destroy(c->secure);
     c->secure = keyed ? ms_secure_create(MS_SECURE_SLAVE, &c->options->key, NULL) : NULL;
-    bool fine = ms_receiver_open(&c->receiver, &rules) && (!keyed || c->secure != NULL);
+    bool fine = ms_receiver_open(&c->receiver, &rules, NULL) && (!keyed || c->secure != NULL);
     c->receiver.secure = c->secure;
     return fine;
 }

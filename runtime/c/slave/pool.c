@@ -120,7 +120,7 @@ static bool connect_process(ms_process *p)
 {
     ms_wire_rules rules = {MS_FROM_SLAVE, false, ms_program.job_count, p->pool->executor->payload_max};
     int ends[2];
-    if (!ms_receiver_open(&p->receiver, &rules)) {
+    if (!ms_receiver_open(&p->receiver, &rules, NULL)) {
         errno = ENOMEM;
         return false;
     }

@@ -56,7 +56,7 @@ static pair open_pair(void)
     ms_wire_rules rules = {MS_FROM_SLAVE, false, 3, 64 << 20};
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
     pair made = {.writer = ends[0], .reader = ends[1]};
-    CHECK(ms_receiver_open(&made.receiver, &rules));
+    CHECK(ms_receiver_open(&made.receiver, &rules, NULL));
     return made;
 }
 
