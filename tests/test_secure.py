@@ -428,6 +428,19 @@ def test_later_records(keyed: Keyed) -> None:
         finish(slave)
 
 
+@pytest.mark.parametrize("direction", ["to_master", "to_slave"])
+def test_an_attacked_slave_comes_back(keyed: Keyed, direction: str) -> None:
+    """As it does when the line is cut."""
+    master = keyed.master("many", NOOP, 50000, 0, 1)
+    with between(keyed, **{direction: {2: flip(-3)}}) as proxy:
+        slave = keyed.slave(address=proxy.address)
+        ended = finish(master)
+        assert (ended.status, ended.out) == (0, "sum 1249975000\n")
+        left = finish(slave)
+        assert left.status == 0
+    assert UNKNOWN in (ended if direction == "to_master" else left).err
+
+
 @pytest.mark.parametrize(
     ("at", "said"), [(4, "it speaks another version"), (20, "it has another key"), (50, "it has another key")]
 )

@@ -349,7 +349,7 @@ static void read_frames(client *c)
         handle(c, &frame);
     ms_executor_begin(c->executor);
     if (c->receiver.wrong != MS_WIRE_FINE)
-        finish(c, MASTER_LOST, ms_wire_text(c->receiver.wrong));
+        finish(c, c->receiver.wrong == MS_WIRE_FORGED ? DISCONNECTED : MASTER_LOST, ms_wire_text(c->receiver.wrong));
     else if (status == MS_CONN_CLOSED)
         finish(c, c->released ? LEFT : DISCONNECTED, "it closed the connection without a word");
     else if (status == MS_CONN_BROKEN)
