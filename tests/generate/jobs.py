@@ -282,13 +282,11 @@ class JobStatements(Expressions):
         assert isinstance(many.type, VectorType)
         is_bounded = self.chance(40)
         rest: tuple[Expression, ...] = (Literal(DOUBLE, LONG_S),) if is_bounded else ()
-        name = self._fresh()
-        index = Name(INT, name)
-        state = Builtin(JOB_STATE, "state", (Index(many.type.element, many, index),))
+        some = Builtin(INT, "any", (many, *rest), method=self.chance(30))
+        state = Builtin(JOB_STATE, "state", (Index(many.type.element, many, some),))
         ended = Binary(BOOL, "!=", state, Literal(JOB_STATE, 0))
         at_once = Binary(BOOL, "<", Builtin(INT, "any", (many, Literal(DOUBLE, 0.0))), Builtin(INT, "size", (many,)))
-        body = (Declare(INT, name, Builtin(INT, "any", (many, *rest))), *self._inner(ended, at_once))
-        return [*before, Block(body)]
+        return [*before, *self._inner(ended, at_once)]
 
     def _inner(self, *values: Expression) -> list[Statement]:
         """Printed, or looked at, in a block of its own."""

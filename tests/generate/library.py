@@ -158,7 +158,8 @@ def _cancel(twin: Twin, e: Builtin, given: list[Any]) -> Any:
 
 
 def _story(twin: Twin, e: Builtin, given: list[Any]) -> Any:
-    return "\n".join(_ended(given[0]).story).encode("latin-1")
+    job = _ended(given[0])
+    return ("\n".join(job.story) or job.message).encode("latin-1")
 
 
 # Vectors

@@ -72,8 +72,8 @@ from ms.types import (
     VectorType,
 )
 
-MASTER_STATEMENTS = 24
-FUNCTIONS = 6
+SIZES = ((6, 3), (10, 4), (24, 6))  # statements of the master, functions
+FOCUS_SHARE = 0.35  # of the programs that are mostly about one thing
 
 
 class Statements(IndexStatements):
@@ -105,11 +105,14 @@ class Statements(IndexStatements):
         return Block(made)
 
     def statement(self, depth: int) -> list[Statement]:
-        if self.world.can_start and self.chance(8):
+        focus = self.world.focus if self.chance(50) else ""
+        if focus == "changes":
+            return self.random.choice((self._change, self._append, self._call_statement))()
+        if self.world.can_start and (focus == "jobs" or self.chance(8)):
             return self.job_statement()
         if self.world.in_master and self.chance(12):
             return self.world_statement()
-        if depth > 0 and self.chance(8):
+        if depth > 0 and (focus == "indexing" or self.chance(8)):
             return self.indexed()
         if RNG in self.world.types and self.chance(3):
             return self._random()
@@ -408,6 +411,9 @@ class Maker:
     def __init__(self, choice: random.Random) -> None:
         self.random = choice
         self.world = World(choice)
+        self.statements, self.functions = choice.choice(SIZES)
+        if choice.random() < FOCUS_SHARE:
+            self.world.focus = choice.choice(("indexing", "jobs", "changes"))
 
     def program(self) -> Program:
         self._types()
@@ -415,7 +421,7 @@ class Maker:
         lesses = self._lesses()
         reducers = self._reducers()
         externs = self._externs() if self.random.random() < 0.3 else []
-        functions = [self._function(f"f{i}") for i in range(FUNCTIONS)]
+        functions = [self._function(f"f{i}") for i in range(self.functions)]
         master = self._master()
         everything = [*lesses, *reducers, *externs, *functions]
         self.random.shuffle(everything)
@@ -589,9 +595,9 @@ class Maker:
         w.in_master, w.prints, w.can_start, w.scopes = True, True, True, [[]]
         statements = Statements(w, None, False)
         made: list[Statement] = []
-        for index in range(MASTER_STATEMENTS):
+        for index in range(self.statements):
             w.calls_left = 3
-            made += statements.statement(2) if index > 8 else [statements._declare()]
+            made += statements.statement(2) if index > self.statements // 4 else [statements._declare()]
             if self.random.random() < 0.3:
                 made += statements.job_statement()
             if self.random.random() < 0.3 and w.scopes[0]:

@@ -88,6 +88,7 @@ class World:
     can_start: bool = False  # jobs
     prints: bool = False  # the function that is being made may print
     calls_left: int = 0
+    focus: str = ""  # what the program is mostly about
 
     def variables(self) -> list[Variable]:
         seen: dict[str, Variable] = {}

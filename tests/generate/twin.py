@@ -371,7 +371,7 @@ class Twin:
     def _reduced(self, function: Function, jobs: tuple[Job, ...]) -> Job:
         """Pairwise; which way does not matter."""
         if not jobs:
-            return Job("", 0, "nothing to reduce")
+            return Job(f"{function.name}()", 0, "nothing to reduce")
         total = jobs[0]
         for job in jobs[1:]:
             total = self._remote(function, [Cell(total), Cell(job)])
