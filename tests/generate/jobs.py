@@ -390,7 +390,8 @@ class JobStatements(Expressions):
             return []
         second = second or self.call(function, 1, remote=True) or first
         if self.chance(40):
-            return [Declare(handle, self._new_one(handle), Choice(handle, self.value(BOOL, 2), first, second))]
+            chosen = Choice(handle, self.value(BOOL, 2), first, second)
+            return [Declare(handle, self._new_one(handle), chosen)]
         kind = self.random.choice((STRING, INT, CHAR))
         keys = self.keys(kind)
         table = MapType(kind, handle)
