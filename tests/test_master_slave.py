@@ -7,6 +7,7 @@ at one certain moment are played from here (`Peer`), so that no test depends on 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -201,6 +202,24 @@ def test_one_job(world: World) -> None:
 def test_many_jobs_on_several_slaves(world: World) -> None:
     ended = world.run("many", NOOP, 20000, 0, 1, slaves=2, options=["--min-slaves", "2"])
     assert ended == Ended(0, "sum 199990000\n", "")
+
+
+@pytest.mark.parametrize("words", [("many", NOOP, 2000, 0, 1), ("any",), ("cancel_outer",)], ids=lambda w: str(w[0]))
+def test_while_somebody_looks(world: World, words: tuple[object, ...]) -> None:
+    options = ["--trace", "t.json", "--status", f"unix:{world.directory}/status", "--quiet"]
+    master = world.master(*words, options=["--listen", world.address, *options])
+    slaves = [world.slave("-j", "2") for _ in range(2)]
+    while master.poll() is None:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(f"{world.directory}/status")
+            connection.sendall(b"GET /status.json HTTP/1.0\r\n\r\n")
+            connection.recv(65536)
+    ended = finish(master)
+    assert (ended.status, ended.err) == (0, "")
+    for slave in slaves:
+        assert finish(slave) == Ended(0, "", "")
+    events = json.loads((world.directory / "t.json").read_text())
+    assert len([e for e in events if e.get("cat") == "run"]) >= 1
 
 
 def test_one_after_the_other(world: World) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from c_warnings import can_sanitize
 from program_compiler import Compiled
 from test_protocol import connect, fingerprint_of, receive_frame
 from watching import Event, Stage, Trace, compiled, end_of, start_of, wait_for
+
+ROOT = Path(__file__).resolve().parent.parent
 
 PROGRAM = """
 job int nap(int i) { sleep(0.001 * (i % 3)); return i; }
@@ -73,7 +77,7 @@ def stage(programs: Compiled, tmp_path: Path) -> Iterator[Stage]:
 def whole(programs: Compiled, tmp_path_factory: pytest.TempPathFactory) -> Trace:
     """The trace of a run on two slaves of two slots."""
     stage = Stage(programs, tmp_path_factory.mktemp("whole"))
-    master = stage.master("--trace", "t.json")
+    master = stage.master("--trace", "t.json", "--min-slaves", "2")
     slaves = [stage.slave("-j", "2") for _ in range(2)]
     assert stage.end(master)[0] == PRINTED
     for slave in slaves:
@@ -186,7 +190,8 @@ def test_a_lost_slave(stage: Stage) -> None:
         slave.wait()
         mark.unlink()
     _, errors = stage.end(master, 1)
-    assert "1 job goes back to the queue" in errors
+    assert "(it closed the connection), 1 job goes back to the queue\n" in errors
+    assert "0 jobs go back to the queue, 1 has failed: it has lost 2 slaves\n" in errors
     trace = Trace.read(stage.directory / "t.json")
     cuts = trace.of("i", "cut")
     assert [(e["name"], e["pid"], e["args"]["job"], e["args"]["attempt"]) for e in cuts] == [
@@ -251,6 +256,22 @@ def test_serially(stage: Stage) -> None:
     trace = Trace.read(stage.directory / "t.json")
     assert len(trace.of("X", "run")) == STARTED + SPAWNED
     assert {e["pid"] for e in trace.of("X", "run")} == {1}
+
+
+def test_msc_run_hands_it_on(programs: Compiled, tmp_path: Path) -> None:
+    """Both the trace and the status, with an address of its own."""
+    stage = Stage(programs, tmp_path)
+    (tmp_path / "prog.ms").write_text(ONE)
+    try:
+        words = ["run", "prog.ms", *(["--sanitize"] if can_sanitize() else []), "-n", "2"]
+        words += ["--trace", "t.json", f"--status=unix:{tmp_path}/status"]
+        run = stage.start([sys.executable, "-m", "ms", *words], PYTHONPATH=str(ROOT))
+        out, errors = stage.end(run)
+    finally:
+        stage.clear()
+    assert out == "190\n"
+    assert errors == f"prog-master: status at unix:{tmp_path}/status\n"
+    assert len(Trace.read(tmp_path / "t.json").of("X", "run")) == 20
 
 
 HOUR_NS = 3_600_000_000_000

@@ -6,6 +6,7 @@ Processes end with the `Stage` that started them.
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -22,7 +23,7 @@ from program_compiler import Compiled, compile_program
 Event = dict[str, Any]
 Process = subprocess.Popen[str]
 
-TIME_S = 60.0
+TIME_S = float(os.environ.get("MS_TEST_TIME", "120"))
 
 
 def compiled(directory: Path, text: str) -> Compiled:
@@ -50,9 +51,10 @@ class Stage:
     directory: Path
     processes: list[Process] = field(default_factory=list)
 
-    def start(self, command: list[str]) -> Process:
+    def start(self, command: list[str], **environment: str) -> Process:
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, cwd=self.directory, stdout=pipe, stderr=pipe, text=True)
+        given = {**os.environ, **environment}
+        process = subprocess.Popen(command, cwd=self.directory, stdout=pipe, stderr=pipe, text=True, env=given)
         self.processes.append(process)
         return process
 

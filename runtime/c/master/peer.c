@@ -114,6 +114,18 @@ static void unlink_peer(ms_server *server, ms_peer *peer)
         peer->next->previous = peer->previous;
 }
 
+/* "slave 10.0.0.7:4242 lost (no word for 6 s), 3 jobs go back to the queue, 1 has failed: it has lost 3 slaves" */
+static void log_loss(ms_server *server, const ms_peer *peer, uint32_t back_count, uint32_t failed_count)
+{
+    char failed[80] = "";
+    uint32_t lost_max = server->options.lost_max;
+    if (failed_count > 0)
+        snprintf(failed, sizeof failed, ", %u %s lost %u slave%s", failed_count, failed_count == 1 ? "has failed: it has" : "have failed: they have",
+                 lost_max, lost_max == 1 ? "" : "s");
+    ms_server_log(server, "slave %s lost (%s), %u job%s back to the queue%s", peer->name,
+                  peer->reason[0] == '\0' ? "it closed the connection" : peer->reason, back_count, back_count == 1 ? " goes" : "s go", failed);
+}
+
 void ms_peer_lose(ms_server *server, ms_peer *peer)
 {
     ms_scheduler *scheduler = server->scheduler;
@@ -121,7 +133,7 @@ void ms_peer_lose(ms_server *server, ms_peer *peer)
     ms_sender_close(&peer->sender);
     if (peer->slave == MS_NO_SLAVE || server->closing)
         return;
-    uint32_t inflight = scheduler->slaves[peer->slave].inflight;
+    uint32_t inflight = scheduler->slaves[peer->slave].inflight, job_count = inflight - scheduler->slaves[peer->slave].given_up;
     if (peer->cut_off)
         ms_scheduler_identify(scheduler, peer->slave, NULL);
     if (server->watch != NULL)
@@ -129,9 +141,7 @@ void ms_peer_lose(ms_server *server, ms_peer *peer)
     server->by_slave[peer->slave] = NULL;
     uint32_t back_count = ms_scheduler_lost(scheduler, peer->slave, server->now);
     if (peer->reason[0] != '\0' || inflight > 0)
-        ms_server_log(server, "slave %s lost (%s), %u job%s back to the queue", peer->name,
-                      peer->reason[0] == '\0' ? "it closed the connection" : peer->reason, back_count,
-                      back_count == 1 ? " goes" : "s go");
+        log_loss(server, peer, back_count, job_count > back_count ? job_count - back_count : 0);
     peer->slave = MS_NO_SLAVE;
     peer->reason[0] = '\0';
     ms_peers_act(server);

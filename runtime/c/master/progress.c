@@ -9,6 +9,15 @@
 
 enum { PERIOD_MS = 200, LINE_PERIOD_MS = 1000, MILLION = 1000000 };
 
+static int format_left(char *line, size_t capacity, double seconds)
+{
+    if (seconds < 120)
+        return snprintf(line, capacity, ", %.0f s left", seconds);
+    if (seconds < 7200)
+        return snprintf(line, capacity, ", %.0f min left", seconds / 60);
+    return snprintf(line, capacity, ", %.1f h left", seconds / 3600);
+}
+
 static int format_line(const ms_server *server, char *line, size_t capacity)
 {
     const ms_scheduler *scheduler = server->scheduler;
@@ -20,7 +29,7 @@ static int format_line(const ms_server *server, char *line, size_t capacity)
                         (unsigned long long)server->failed_count, scheduler->slave_count, scheduler->slave_count == 1 ? "" : "s",
                         rate < 10 ? 1 : 0, rate);
     if (rate > 0 && total > ended)
-        size += snprintf(line + size, capacity - (size_t)size, ", %.0f s left", (double)(total - ended) / rate);
+        size += format_left(line + size, capacity - (size_t)size, (double)(total - ended) / rate);
     return size;
 }
 

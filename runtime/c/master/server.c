@@ -365,8 +365,9 @@ static void *run(void *argument)
     say_where_the_status_is(server);
     while (!atomic_load(&server->stopping) && atomic_load(&server->quit_status) < 0)
         turn(server);
+    bool stops = atomic_load(&server->stopping); /* else a program that sees its jobs cancelled may come to its own end meanwhile */
     shut(server);
-    if (atomic_load(&server->stopping))
+    if (stops)
         return NULL;
     ms_output_flush_unless_stuck();
     _exit(atomic_load(&server->quit_status));

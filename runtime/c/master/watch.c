@@ -109,8 +109,9 @@ void ms_watch_goes_on(ms_watch *watch, uint64_t began, const char *how, ms_job *
         return;
     ms_seen seen = {.kind = MS_SEEN_WAITED, .how = how, .at = {began, now}};
     if (watched != NULL) {
+        bool ended = ms_job_state_now(job) != (uint32_t)MS_RUNNING; /* until then its function may change */
         seen.serial = watched->serial;
-        seen.ordinal = job->ordinal;
+        seen.ordinal = ended ? job->ordinal : 0;
         seen.flows = !watched->got && strcmp(how, "get") == 0;
         watched->got = watched->got || seen.flows;
     }
