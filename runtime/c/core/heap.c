@@ -355,6 +355,11 @@ ms_heap *ms_heap_current(void)
     return current_heap;
 }
 
+bool ms_heap_allows(uint64_t size)
+{
+    return current_heap == NULL || current_heap->size_max == 0 || size <= current_heap->size_max;
+}
+
 uint64_t ms_heap_live_count(const ms_heap *heap)
 {
     return heap->live_count;

@@ -25,6 +25,9 @@ void ms_heap_clear(ms_heap *heap);
 ms_heap *ms_heap_enter(ms_heap *heap);
 ms_heap *ms_heap_current(void);
 
+/* Whether something outside of this thread's heap that belongs to its job may be so large: not beyond the heap's own limit. */
+bool ms_heap_allows(uint64_t size);
+
 uint64_t ms_heap_live_count(const ms_heap *heap);
 uint64_t ms_heap_live_size(const ms_heap *heap);
 /* What it has taken from the system. */

@@ -1,6 +1,7 @@
 /* Encoded values that come in and go out (the wire's payloads): the parts of decoding and encoding that are not plain loads and stores.
  * Nothing from outside is believed: memory is taken only for bytes that are there. */
 #include "core/fail.h"
+#include "core/heap.h"
 #include "core/result.h"
 #include "core/task.h"
 #include "core/text.h"
@@ -45,7 +46,7 @@ uint8_t *ms_result_reserve(ms_result *result, uint64_t size)
         fail_payload(size);
     ms_task_check_stack();
     result->bytes->size = result->start;
-    if (!ms_bytes_reserve(result->bytes, size))
+    if (!ms_heap_allows(size) || !ms_bytes_reserve(result->bytes, size))
         ms_fail_out_of_memory();
     result->bytes->size += size;
     return result->bytes->data + result->start;

@@ -361,8 +361,8 @@ static void end_job(ms_server *server, const ms_action *action, ms_peer *peer, c
         if (action->end == MS_END_FINISHED) {
             if (frame->header.length > MS_INLINE_SIZE && !ms_receiver_take(&peer->receiver, frame, &payload))
                 ms_job_fail(job, MS_CAUSE_MASTER, NULL);
-            else
-                ms_job_finish(job, frame->payload, frame->header.length, &payload);
+            else if (!ms_job_finish(job, frame->payload, frame->header.length, &payload))
+                ms_job_fail(job, MS_CAUSE_MASTER, NULL);
         } else if (action->end == MS_END_FAILED) {
             ms_failure_decode(&view, frame->payload, frame->header.length);
             ms_job_fail(job, MS_CAUSE_ITSELF,
@@ -512,8 +512,30 @@ static void said_bye(ms_server *server, ms_peer *peer)
     ms_peers_publish_counts(server);
 }
 
+/* There was no memory for what came. A result costs its job no further attempts, which would end the same way. */
+static void came_in_vain(ms_server *server, ms_peer *peer, const ms_frame *frame)
+{
+    char message[96];
+    uint8_t payload[4 + sizeof message];
+    if (frame->header.ordinal == 0) {
+        ms_peer_doom(server, peer, "no memory for %u bytes that it sent", frame->header.length);
+        return;
+    }
+    int size = snprintf(message, sizeof message, "out of memory: the master has no room for a result of %u bytes", frame->header.length);
+    ms_put_u32(payload, (uint32_t)size);
+    memcpy(payload + 4, message, (size_t)size);
+    ms_header header = frame->header;
+    header.ordinal = header.ordinal > 0 ? -header.ordinal : header.ordinal;
+    header.length = 4 + (uint32_t)size;
+    answered(server, peer, &(ms_frame){header, payload});
+}
+
 static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
+    if (frame->payload == NULL && frame->header.length > 0) {
+        came_in_vain(server, peer, frame);
+        return;
+    }
     if (frame->header.ordinal != 0) {
         answered(server, peer, frame);
         return;

@@ -121,8 +121,27 @@ static void refuse_keyed(ms_receiver *receiver, int descriptor)
     receiver->wrong = MS_WIRE_KEYED;
 }
 
+static void discard_large(ms_receiver *receiver, size_t have)
+{
+    ms_bytes_free(&receiver->large);
+    receiver->discarding = true;
+    receiver->discarded_size = have;
+}
+
+/* Into the buffer, which is empty while a large payload comes. */
+static ms_conn_status read_discarded(ms_receiver *receiver, int descriptor)
+{
+    size_t missing = receiver->large_header.length - receiver->discarded_size, done;
+    size_t room = missing < MS_RECEIVE_SIZE ? missing : MS_RECEIVE_SIZE;
+    ms_conn_status status = read_into(receiver, descriptor, receiver->buffer, room, &done);
+    receiver->discarded_size += done;
+    return status;
+}
+
 static ms_conn_status read_large(ms_receiver *receiver, int descriptor)
 {
+    if (receiver->discarding)
+        return read_discarded(receiver, descriptor);
     ms_bytes *large = &receiver->large;
     size_t missing = receiver->large_header.length - large->size, done;
     size_t more = large->size < MS_RECEIVE_SIZE ? MS_RECEIVE_SIZE : large->size;
@@ -130,8 +149,8 @@ static ms_conn_status read_large(ms_receiver *receiver, int descriptor)
         more = missing;
     if (large->capacity - large->size < more && large->capacity - large->size < MS_RECEIVE_SIZE &&
         !ms_bytes_reserve(large, more)) {
-        errno = ENOMEM;
-        return MS_CONN_BROKEN;
+        discard_large(receiver, large->size);
+        return read_discarded(receiver, descriptor);
     }
     size_t room = large->capacity - large->size;
     ms_conn_status status = read_into(receiver, descriptor, large->data + large->size, room < missing ? room : missing, &done);
@@ -164,10 +183,9 @@ static void begin_large(ms_receiver *receiver, ms_header header)
 {
     size_t have = receiver->end - receiver->start - MS_HEADER_SIZE;
     ms_bytes_clear(&receiver->large);
-    if (!ms_bytes_append(&receiver->large, receiver->buffer + receiver->start + MS_HEADER_SIZE, have)) {
-        receiver->wrong = MS_WIRE_TOO_LONG;
-        return;
-    }
+    bool is_wanted = header.ordinal == 0 || receiver->arguments_max == 0 || header.length <= receiver->arguments_max;
+    if (!is_wanted || !ms_bytes_append(&receiver->large, receiver->buffer + receiver->start + MS_HEADER_SIZE, have))
+        discard_large(receiver, have);
     receiver->start = receiver->end = 0;
     receiver->large_header = header;
     receiver->filling_large = true;
@@ -175,9 +193,14 @@ static void begin_large(ms_receiver *receiver, ms_header header)
 
 static bool next_large(ms_receiver *receiver, ms_frame *frame)
 {
-    if (receiver->large.size < receiver->large_header.length)
+    if ((receiver->discarding ? receiver->discarded_size : receiver->large.size) < receiver->large_header.length)
         return false;
     receiver->filling_large = false;
+    if (receiver->discarding) {
+        receiver->discarding = false;
+        *frame = (ms_frame){receiver->large_header, NULL};
+        return true;
+    }
     receiver->gave_large = true;
     *frame = (ms_frame){receiver->large_header, receiver->large.data};
     return true;

@@ -25,7 +25,7 @@ enum { MS_RECEIVE_SIZE = 256 << 10, MS_LARGE_SIZE = 64 << 10 };
 
 typedef struct ms_frame {
     ms_header header;
-    const uint8_t *payload; /* header.length bytes, valid until the receiver is used again */
+    const uint8_t *payload; /* header.length bytes, valid until the receiver is used again; null: they came, but there was no room for them */
 } ms_frame;
 
 typedef struct ms_receiver {
@@ -37,6 +37,9 @@ typedef struct ms_receiver {
     ms_bytes kept;        /* what the buffer held when it began to rest */
     uint32_t start, end;
     bool filling_large; /* the payload of large_header, which does not fit the buffer, gathers in `large` */
+    bool discarding;    /* there is no room for that payload: what comes of it is counted and forgotten */
+    uint64_t arguments_max; /* arguments and results beyond are forgotten at once; 0: no limit but memory */
+    size_t discarded_size;
     bool gave_large;    /* the last frame's payload is `large` */
     bool heard;         /* the last read brought bytes from the other end; with a key, bytes that are authentic */
     ms_header large_header;

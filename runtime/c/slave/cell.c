@@ -14,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum { STATUS_FAILED = 1 };
+enum { STATUS_FAILED = 1, MEMORY_TIMES = 3, MEMORY_MORE = 64 << 20 };
 
 typedef struct cell {
     ms_executor *executor;
@@ -46,6 +47,32 @@ static void settle_streams(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
+/* C functions take memory that the job's heap knows nothing of. They get null when this process has taken several times the limit of
+ * a job, which has room for arguments, heap and result, before the whole machine suffers. */
+static void limit_memory(uint64_t memory_max)
+{
+    unsigned long long pages = 0;
+    FILE *file = memory_max == 0 ? NULL : fopen("/proc/self/statm", "re");
+    if (file == NULL)
+        return;
+    char line[256];
+    char *at = fgets(line, sizeof line, file);
+    for (int i = 0; at != NULL && i < 6; i++) /* the sixth number is that of data and stacks */
+        pages = strtoull(at, &at, 10);
+    fclose(file);
+    uint64_t now = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (at == NULL || memory_max > (UINT64_MAX / 2 - now - MEMORY_MORE) / MEMORY_TIMES)
+        return;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_DATA, &limit) != 0)
+        return;
+    uint64_t wanted = now + memory_max * MEMORY_TIMES + MEMORY_MORE;
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted)
+        return;
+    limit.rlim_cur = wanted;
+    setrlimit(RLIMIT_DATA, &limit);
+}
+
 static bool prepare(cell *c, const ms_cell_options *given)
 {
     ms_wire_rules rules = {MS_FROM_OWN_SLAVE, true, ms_program.job_count, UINT32_MAX};
@@ -59,6 +86,7 @@ static bool prepare(cell *c, const ms_cell_options *given)
     if (c->wake < 0 || c->poll < 0 || !ms_receiver_open(&c->receiver, &rules, NULL))
         return false;
     c->executor = ms_executor_create(&options);
+    limit_memory(given->memory_max);
     return c->executor != NULL && ms_poll_add(c->poll, c->wake, &c->wake) && ms_poll_add(c->poll, c->descriptor, &c->descriptor);
 }
 
@@ -76,6 +104,10 @@ static void begin(cell *c, const ms_frame *frame)
 static void take_job(cell *c, const ms_frame *frame)
 {
     ms_bytes payload = {0};
+    if (frame->payload == NULL && frame->header.length > 0) {
+        ms_executor_reject(c->executor, frame);
+        return;
+    }
     bool fine = frame->header.length <= MS_WORK_INLINE_SIZE || ms_receiver_take(&c->receiver, frame, &payload);
     if (!fine || !ms_executor_add(c->executor, (uint32_t)frame->header.ordinal, frame->header.jid, frame->payload,
                                   frame->header.length, &payload))
@@ -89,6 +121,8 @@ static void handle(cell *c, const ms_frame *frame)
         take_job(c, frame);
         return;
     }
+    if (frame->payload == NULL && frame->header.length > 0)
+        _exit(STATUS_FAILED); /* a result that there is no memory for */
     switch ((ms_control)frame->header.jid) {
     case MS_WELCOME: begin(c, frame); break;
     case MS_RECALL: ms_executor_recall(c->executor, frame->payload, frame->header.length); break;

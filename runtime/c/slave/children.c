@@ -11,12 +11,34 @@ enum { FIRST_CHILD_CAPACITY = 64 };
 
 /* ---- Records ---- */
 
+/* False: more than one job may hold. Without a limit nothing is counted. */
+static bool hold(ms_worker *w, uint64_t size)
+{
+    uint64_t limit = w->executor->options.memory_max;
+    if (limit == 0)
+        return true;
+    if (size > limit || atomic_load_explicit(&w->held_size, memory_order_relaxed) > limit - size)
+        return false;
+    atomic_fetch_add_explicit(&w->held_size, size, memory_order_relaxed);
+    return true;
+}
+
+static void let_go(ms_worker *w, uint64_t size)
+{
+    if (w->executor->options.memory_max > 0)
+        atomic_fetch_sub_explicit(&w->held_size, size, memory_order_relaxed);
+}
+
 ms_job *ms_child_create(uint32_t ordinal, uint32_t size)
 {
     ms_worker *w = ms_this_worker;
-    ms_job *job = malloc(sizeof *job + size);
-    if (job == NULL)
+    if (!hold(w, sizeof(ms_job) + size))
         return NULL;
+    ms_job *job = malloc(sizeof *job + size);
+    if (job == NULL) {
+        let_go(w, sizeof(ms_job) + size);
+        return NULL;
+    }
     *job = (ms_job){.references = 1, .ordinal = ordinal, .owner = w, .size = size, .next = w->children};
     if (w->children != NULL)
         w->children->previous = job;
@@ -169,6 +191,7 @@ static void dispose(ms_job *job)
     ms_executor *executor = job->owner->executor;
     uint8_t number[4];
     unlink_child(job);
+    let_go(job->owner, sizeof *job + job->size + job->held_size);
     if (job->number == 0 || job->forgotten) {
         free_record(job);
         return;
@@ -281,6 +304,14 @@ static bool is_result(uint32_t outcome, const uint8_t *bytes, uint32_t size)
     return ms_failure_decode(&view, bytes + 4 + name_size, size - 4 - name_size) == MS_WIRE_FINE;
 }
 
+static bool take_result(ms_job *job, const uint8_t *payload, uint32_t size)
+{
+    if (!hold(job->owner, size))
+        return false;
+    job->held_size = size;
+    return ms_bytes_append(&job->payload, payload, size);
+}
+
 bool ms_executor_child_ended(ms_executor *executor, const uint8_t *payload, uint32_t size)
 {
     uint32_t number = ms_get_u32(payload), outcome = ms_get_u32(payload + 4);
@@ -298,7 +329,7 @@ bool ms_executor_child_ended(ms_executor *executor, const uint8_t *payload, uint
     } else if (fine) {
         job->answered = true;
         if (!ms_child_has_ended(job)) /* else it was cancelled here */
-            end(executor, job, ms_bytes_append(&job->payload, payload, size) ? outcome : 0);
+            end(executor, job, take_result(job, payload, size) ? outcome : 0);
     }
     pthread_mutex_unlock(&executor->lock);
     return fine;

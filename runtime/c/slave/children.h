@@ -20,6 +20,7 @@ struct ms_job {
     uint32_t outcome; /* ms_result_outcome */
     uint64_t end_number;
     ms_bytes payload; /* what the result holds behind its head */
+    uint32_t held_size; /* of it, in its owner's `held_size` */
     uint8_t *holes;   /* encoded */
     ms_job **dependencies;
     uint32_t hole_count, hole_capacity;

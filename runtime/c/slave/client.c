@@ -296,6 +296,11 @@ static void take_job(client *c, const ms_frame *frame)
         send_control(c, MS_RECALLED, jid, sizeof jid);
         return;
     }
+    if ((frame->payload == NULL && frame->header.length > 0) ||
+        (c->options->memory_max > 0 && frame->header.length > c->options->memory_max)) {
+        ms_executor_reject(c->executor, frame);
+        return;
+    }
     bool fine = frame->header.length <= MS_WORK_INLINE_SIZE || ms_receiver_take(&c->receiver, frame, &payload);
     if (!fine || !ms_executor_add(c->executor, (uint32_t)frame->header.ordinal, frame->header.jid, frame->payload,
                                   frame->header.length, &payload))
@@ -307,6 +312,10 @@ static void handle(client *c, const ms_frame *frame)
 {
     if (frame->header.ordinal != 0) {
         take_job(c, frame);
+        return;
+    }
+    if (frame->payload == NULL && frame->header.length > 0) {
+        finish(c, MASTER_LOST, "no memory for what came from it");
         return;
     }
     switch ((ms_control)frame->header.jid) {
@@ -456,6 +465,7 @@ static void serve(client *c, const ms_welcome *words)
 {
     uint32_t payload_max = words->payload_max < c->options->payload_max ? words->payload_max : c->options->payload_max;
     c->receiver.rules.greeting = false;
+    c->receiver.arguments_max = c->options->memory_max;
     c->heard_at = c->connected_at = ms_clock_ns();
     c->hung_up = false;
     c->silence_ns = 0;

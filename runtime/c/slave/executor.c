@@ -152,6 +152,9 @@ static void set_failure(ms_bytes *frame, const char *message)
 {
     uint8_t head[4];
     ms_put_u32(head, (uint32_t)strlen(message));
+    frame->size = 0;
+    if (!ms_bytes_reserve(frame, MS_HEADER_SIZE))
+        return;
     frame->size = MS_HEADER_SIZE;
     if (!ms_bytes_append(frame, head, sizeof head) || !ms_bytes_append(frame, message, strlen(message)))
         frame->size = 0;
@@ -383,6 +386,31 @@ bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, cons
     }
     pthread_mutex_unlock(&executor->lock);
     return fine;
+}
+
+void ms_executor_put_failure(ms_executor *executor, const ms_frame *frame)
+{
+    char message[96] = "out of memory";
+    uint64_t limit = executor->options.memory_max;
+    ms_bytes failure = {0};
+    if (limit > 0 && frame->header.length > limit)
+        snprintf(message, sizeof message, "out of memory: arguments of %u bytes, the limit is %llu", frame->header.length,
+                 (unsigned long long)limit);
+    set_failure(&failure, message);
+    if (failure.size < MS_HEADER_SIZE)
+        executor->broken = true;
+    else
+        ms_executor_put(executor, (ms_header){-frame->header.ordinal, frame->header.jid, (uint32_t)(failure.size - MS_HEADER_SIZE)},
+                        failure.data + MS_HEADER_SIZE);
+    ms_bytes_free(&failure);
+}
+
+void ms_executor_reject(ms_executor *executor, const ms_frame *frame)
+{
+    pthread_mutex_lock(&executor->lock);
+    ms_executor_put_failure(executor, frame);
+    ms_executor_linger(executor);
+    pthread_mutex_unlock(&executor->lock);
 }
 
 bool ms_executor_put_back(ms_executor *executor, const ms_work *job)

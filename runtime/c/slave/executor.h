@@ -45,6 +45,8 @@ void ms_executor_disconnect(ms_executor *executor);
 bool ms_executor_taken(ms_executor *executor, const uint8_t *jids, uint32_t size);
 /* The payload of a `pong`. */
 void ms_executor_pong(ms_executor *executor, const uint8_t *payload, uint32_t size);
+/* Answers a job that can't even be added. */
+void ms_executor_reject(ms_executor *executor, const ms_frame *frame);
 /* More jobs have been added: wakes as many threads as there is work for. */
 void ms_executor_begin(ms_executor *executor);
 /* Becomes readable when ms_executor_tend should be called; -1: it never needs to be. */

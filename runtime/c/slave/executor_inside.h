@@ -33,6 +33,7 @@ typedef struct ms_worker {
     bool woken;   /* one of the jobs that it waits for has ended */
     bool granted; /* it may go on: a slot is counted for it */
     ms_job *children; /* records of the jobs that its job has started */
+    _Atomic uint64_t held_size; /* what these and their results take, which is limited like the job's heap */
     ms_bytes tail_frame; /* the spawn of what its job goes on as, in place of an answer */
     uint32_t lane;  /* and one more, when times are told; else 0 */
     ms_bytes times; /* the payload of the `timed` that goes before its answer (times.c) */
@@ -105,6 +106,8 @@ void ms_executor_wait_for_room(ms_executor *executor);
 ms_work ms_executor_take_work(ms_executor *executor);
 /* To the front of the queue. False: no memory. */
 bool ms_executor_put_back(ms_executor *executor, const ms_work *job);
+/* Answers the job of this frame, for which, or for whose result, there is no memory. */
+void ms_executor_put_failure(ms_executor *executor, const ms_frame *frame);
 /* Runs what is queued as long as the slot is its own; on the worker's thread. */
 void ms_executor_work(ms_worker *worker);
 

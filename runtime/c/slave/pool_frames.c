@@ -51,7 +51,12 @@ static bool answered(ms_process *p, const ms_frame *frame)
     uint32_t ordinal = running(p)->ordinal;
     if (!runs(p, frame->header.jid) || p->lent || (frame->header.ordinal != (int32_t)ordinal && frame->header.ordinal != -(int32_t)ordinal))
         return false;
-    forward(p, frame);
+    if (frame->payload == NULL && frame->header.length > 0) {
+        ms_frame question = {{(int32_t)ordinal, frame->header.jid, 0}, NULL};
+        ms_executor_put_failure(p->pool->executor, &question);
+    } else {
+        forward(p, frame);
+    }
     ms_process_answered(p);
     return true;
 }
@@ -210,6 +215,8 @@ static bool handle(ms_process *p, const ms_frame *frame)
     const uint8_t *payload = frame->payload;
     if (!p->ready)
         ms_process_ready(p);
+    if (frame->payload == NULL && frame->header.length > 0 && frame->header.ordinal == 0)
+        return false;
     if (frame->header.ordinal != 0)
         return answered(p, frame);
     switch ((ms_control)frame->header.jid) {

@@ -85,6 +85,34 @@ static const uint32_t sizes[] = {0, 1, 12, 4096, MS_LARGE_SIZE, MS_RECEIVE_SIZE 
                                  MS_RECEIVE_SIZE, 3000001, 5};
 enum { SIZE_COUNT = sizeof sizes / sizeof sizes[0] };
 
+/* Payloads that there is no room for come as frames without one, and what follows them is whole. */
+static void test_payloads_without_room(void)
+{
+    pair p = open_pair();
+    ms_frame frame;
+    uint8_t *payload = pattern(1000000, 1);
+    p.receiver.arguments_max = 500000;
+    CHECK(ms_sender_put(&p.sender, (ms_header){1, 7, 1000000}, payload, 1000000));
+    CHECK(ms_sender_put(&p.sender, (ms_header){2, 8, 3}, "abc", 3));
+    CHECK(ms_sender_put(&p.sender, (ms_header){1, 9, 500000}, payload, 500000));
+    for (uint32_t count = 0; count < 3;) {
+        CHECK(ms_sender_flush(&p.sender, p.writer) != MS_CONN_BROKEN);
+        CHECK(ms_receiver_read(&p.receiver, p.reader) != MS_CONN_BROKEN);
+        while (ms_receiver_next(&p.receiver, &frame)) {
+            CHECK_INT(frame.header.jid, 7 + count);
+            CHECK((frame.payload == NULL) == (count == 0));
+            if (count == 1)
+                CHECK_BYTES((const char *)frame.payload, 3, "abc");
+            if (count == 2)
+                CHECK(memcmp(frame.payload, payload, 500000) == 0);
+            count++;
+        }
+        CHECK_INT(p.receiver.wrong, MS_WIRE_FINE);
+    }
+    free(payload);
+    close_pair(&p);
+}
+
 /* Every way of sending, each size: what arrives is what was sent, in order. */
 static void test_frames_of_all_sizes(void)
 {
@@ -208,6 +236,7 @@ int main(void)
 {
     RUN(test_addresses);
     RUN(test_frames_of_all_sizes);
+    RUN(test_payloads_without_room);
     RUN(test_byte_by_byte);
     RUN(test_promises);
     RUN(test_wrong_frames);

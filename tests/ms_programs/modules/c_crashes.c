@@ -29,3 +29,23 @@ int turn_for_ever(int n)
     for (volatile int i = n;; i++) {
     }
 }
+
+/* Takes memory until there is none, or so many megabytes; gives how many, and keeps none. */
+int hoard(int megabytes)
+{
+    void **last = NULL;
+    int count = 0;
+    for (; count < megabytes; count++) {
+        void **block = calloc(1, 1 << 20);
+        if (block == NULL)
+            break;
+        *block = last;
+        last = block;
+    }
+    while (last != NULL) {
+        void **block = last;
+        last = *block;
+        free(block);
+    }
+    return count;
+}
