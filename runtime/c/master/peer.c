@@ -564,7 +564,7 @@ static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
 
 static void read_ended(ms_server *server, ms_peer *peer, ms_conn_status status)
 {
-    if (status == MS_CONN_BROKEN)
+    if (status == MS_CONN_BROKEN && !(peer->state == MS_PEER_LEAVING && errno == ECONNRESET)) /* it need not read to the end */
         ms_peer_doom(server, peer, "%s", strerror(errno));
     else if (peer->state == MS_PEER_WORKING)
         ms_peer_doom(server, peer, "it closed the connection");
