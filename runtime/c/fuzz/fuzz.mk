@@ -11,7 +11,7 @@ MINUTES ?= 60
 SECONDS ?= 2
 SEED ?= 1
 FUZZ_BUILD := build/fuzz
-FUZZ_WRAP := -Wl,--wrap=close,--wrap=poll,--wrap=clock_gettime,--wrap=kill,--wrap=_exit
+FUZZ_WRAP := -Wl,--wrap=close,--wrap=poll,--wrap=clock_gettime,--wrap=kill,--wrap=_exit,--wrap=ms_executor_settle
 FUZZ_LEAN := -fno-optimize-sibling-calls
 
 PYTHON ?= python3
