@@ -46,7 +46,7 @@ def test_honest_slaves_are_served_meanwhile(name: str, cluster: Cluster) -> None
         cluster.wait_until(lambda: enemies[0].count >= wanted, "the attack")
     ended = cluster.finish()
     assert (ended.status, ended.out) == (0, cluster.local())
-    assert first.wait().status == second.wait().status == 0
+    assert {first.wait().status, second.wait().status} <= {0, 3}  # 3: cut off from a busy master, which then ended
     assert len(master.log().splitlines()) < 3000, "the log is no way to fill a disk"
 
 
@@ -68,7 +68,7 @@ def test_a_slave_says_nothing_of_jobs_that_were_stopped(cluster: Cluster) -> Non
     connection, _ = door.accept()
     with door, connection:
         plain_unit(connection, 0)
-        connection.sendall(frame(0, 2, struct.pack("<II", 2000, 1 << 30)))
+        connection.sendall(frame(0, 2, struct.pack("<II", 2000, 1 << 30) + bytes(range(16))))
         connection.sendall(frame(1, 7, struct.pack("<ii", 3, 60_000)))  # a long nap
         connection.sendall(frame(0, 4, b"there?"))
         assert plain_unit(connection, 1) == frame(0, 5, b"there?")
