@@ -48,7 +48,7 @@ static uint32_t charge_of(const ms_scheduler *s, uint32_t ordinal)
     return s->cost_ns[ordinal] == MS_UNKNOWN_NS ? LONG_NS : s->cost_ns[ordinal];
 }
 
-void ms_place_begin(ms_scheduler *s, ms_slave *slave, ms_attempt *attempt, ms_job *job, uint64_t now)
+static inline void begin(ms_scheduler *s, ms_slave *slave, ms_attempt *attempt, ms_job *job, uint64_t now)
 {
     attempt->slave = (uint32_t)(slave - s->slaves);
     attempt->job = job;
@@ -75,8 +75,13 @@ void ms_place_begin(ms_scheduler *s, ms_slave *slave, ms_attempt *attempt, ms_jo
 static void start(ms_scheduler *s, ms_slave *slave, ms_job *job, uint64_t now)
 {
     ms_place_unpend(s, job);
-    ms_place_begin(s, slave, ms_attempt_new(s), job, now);
+    begin(s, slave, ms_attempt_new(s), job, now);
     ms_scheduler_act(s, (ms_action){.kind = MS_SEND_RUN, .slave = job->slave, .jid = job->jid, .job = job});
+}
+
+void ms_place_begin(ms_scheduler *s, ms_slave *slave, ms_attempt *attempt, ms_job *job, uint64_t now)
+{
+    begin(s, slave, attempt, job, now);
 }
 
 /* ---- Handing out ---- */
