@@ -21,6 +21,7 @@ from pathlib import Path
 
 from common import HERE, ROOT, Bench, alternate, output_of, slaves_of, spread, timed, with_slaves
 from rivals import bench_rivals
+from scale import bench_scale, bench_soak
 from secure import bench_secure
 from trouble import bench_faults, bench_hostile
 
@@ -350,6 +351,8 @@ PARTS = {
     "memory": bench_memory,
     "faults": bench_faults,
     "hostile": bench_hostile,
+    "scale": bench_scale,
+    "soak": bench_soak,
 }
 
 
