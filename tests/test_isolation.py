@@ -57,7 +57,11 @@ def test_three_crashes_end_a_job(world: World) -> None:
     peer.close()
     ended = finish(master)
     assert (ended.status, ended.out) == (1, "")
+    back = "1 job goes back to the queue"
     assert ended.err.splitlines() == [
+        f"prog-master: slave test:99: a worker died of SIGABRT, {back}",
+        f"prog-master: slave test:99: a worker died of SIGSEGV, {back}",
+        "prog-master: slave test:99: a worker died of exit(3), 1 job has failed",
         "prog.ms:21:12: error: job noop(42) failed: lost 3 workers: exit(3)",
         "  prog.ms:30:3 in master",
         "  a worker of slave test:99 died of SIGABRT",
@@ -93,7 +97,22 @@ def test_after_a_crash_the_job_runs_again(world: World) -> None:
     peer.send(NOOP, jids[1], struct.pack("<i", 8))
     peer.send(NOOP, again, struct.pack("<i", 7))
     assert peer.job() == (0, BYE, b"")
-    assert finish(master) == Ended(0, "sum 15\n", "")
+    said = "prog-master: slave test:99: a worker died of SIGKILL, 1 job goes back to the queue\n"
+    assert finish(master) == Ended(0, "sum 15\n", said)
+
+
+def test_many_crashes_fill_no_log(world: World) -> None:
+    """What they die of is a stranger's word: it is printed as such, and not a thousand times."""
+    master = world.master("one", NOOP, 42, options=["--listen", world.address, "--lost-max", "200"])
+    peer = Peer(world, master)
+    peer.hello()
+    for _ in range(200):
+        crash(peer, b"a\nb\x1b[2J")
+    assert peer.job() == (0, BYE, b"")
+    peer.close()
+    log = [line for line in finish(master).err.splitlines() if line.startswith("prog-master: ")]
+    assert log[0] == "prog-master: slave test:99: a worker died of a?b?[2J, 1 job goes back to the queue"
+    assert 20 <= len(log) < 100
 
 
 def test_crashes_that_cannot_be(world: World) -> None:
@@ -166,13 +185,16 @@ def test_much_output(world: World) -> None:
 def test_a_job_that_kills_its_worker(world: World, number: int, cause: str) -> None:
     ended, slave = run(world, "one", DIE, number)
     assert ended.status == 1
-    assert ended.err.splitlines()[0] == f"prog.ms:21:12: error: job die({number}) failed: lost 3 workers: {cause}"
+    lines = ended.err.splitlines()
+    said = [line.split(": a worker died of ")[1] for line in lines[:3]]
+    assert said == [f"{cause}, 1 job goes back to the queue"] * 2 + [f"{cause}, 1 job has failed"]
+    assert lines[3] == f"prog.ms:21:12: error: job die({number}) failed: lost 3 workers: {cause}"
     assert slave == Ended(0, "", f"prog-slave: a worker died of {cause} in job die\n" * 3)
 
 
 def test_a_worker_that_breaks_the_rules(world: World) -> None:
     ended, slave = run(world, "one", SCRIBBLE, 100)
-    assert ended.err.splitlines()[0].endswith("lost 3 workers: what it said, which breaks the rules")
+    assert ended.err.splitlines()[3].endswith("lost 3 workers: what it said, which breaks the rules")
     assert slave.status == 0
 
 
@@ -230,7 +252,7 @@ def test_a_worker_that_is_killed_from_outside(world: World) -> None:
         os.kill(worker, signal.SIGKILL)
         until(lambda worker=worker: is_gone(worker), slave)  # type: ignore[misc]
     ended = finish(master)
-    assert ended.err.splitlines()[0].endswith("job spin(1) failed: lost 3 workers: SIGKILL")
+    assert ended.err.splitlines()[3].endswith("job spin(1) failed: lost 3 workers: SIGKILL")
     assert finish(slave).status == 0
 
 

@@ -2,13 +2,13 @@
 #include "master/losses.h"
 
 #include "core/wire.h"
-#include "master/relations.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_MAX_SIZE = 512, SENTENCE_MAX_SIZE = 160 };
+enum { LINE_MAX_SIZE = 512, SENTENCE_MAX_SIZE = 160, DEATHS_TOLD = 20 };
+#define DEATHS_NS 10000000000u /* so many have a line of their own in so long */
 
 void ms_loss_note(ms_job *job, const char *slave, const void *cause, uint32_t cause_size)
 {
@@ -57,4 +57,24 @@ ms_failure *ms_loss_failure(const ms_job *job)
         failure = ms_failure_create("", sentence, (uint32_t)size, story.data, (uint32_t)story.size);
     ms_bytes_free(&story);
     return failure;
+}
+
+void ms_loss_log(ms_server *server, const ms_peer *peer, const ms_job *job, const void *cause, uint32_t cause_size)
+{
+    char words[MS_CAUSE_MAX + 1];
+    if (server->now - server->deaths_since >= DEATHS_NS) {
+        if (server->deaths_untold > 0)
+            ms_server_log(server, "%u more workers died", server->deaths_untold);
+        server->deaths_since = server->now;
+        server->deaths_told = server->deaths_untold = 0;
+    }
+    if (peer == NULL)
+        return;
+    if (server->deaths_told++ >= DEATHS_TOLD) {
+        server->deaths_untold++;
+        return;
+    }
+    ms_printable(words, sizeof words, cause, cause_size);
+    ms_server_log(server, "slave %s: a worker died of %s, 1 job %s", peer->name, words[0] == '\0' ? "?" : words,
+                  job->place == MS_PLACE_ENDED ? "has failed" : "goes back to the queue");
 }

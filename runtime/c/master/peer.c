@@ -471,6 +471,8 @@ static void crashed(ms_server *server, ms_peer *peer, const ms_frame *frame)
         ms_watch_crashed(server, peer, job, jid);
     if (ms_scheduler_crashed(server->scheduler, peer->slave, jid, server->now) == MS_ANSWER_WRONG)
         ms_peer_doom(server, peer, "cut off: a job crashed that it does not have");
+    if (job != NULL)
+        ms_loss_log(server, peer, job, frame->payload + 4, frame->header.length - 4);
     ms_peers_act(server);
 }
 
@@ -606,6 +608,7 @@ void ms_peers_tick(ms_server *server)
             ms_peer_doom(server, peer, "it reads nothing");
     }
     ms_peers_log_stranger(server, NULL);
+    ms_loss_log(server, NULL, NULL, NULL, 0);
     ms_peers_accept_tick(server);
 }
 

@@ -100,6 +100,8 @@ struct ms_server {
     uint64_t ticked_at, accept_logged_at;
     uint64_t strangers_since; /* of those that never became slaves: so many had a line in the log since then, so many had none */
     uint32_t strangers_told, strangers_untold;
+    uint64_t deaths_since; /* of workers: so many had a line in the log since then, so many had none */
+    uint32_t deaths_told, deaths_untold;
     uint64_t drained_at; /* when nothing was left that had come */
     uint64_t lonely_since; /* no slave since then */
     bool lonely_said;
