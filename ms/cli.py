@@ -53,7 +53,7 @@ the master's. WORDS are what args() gives.
   --local            the same as -n 0
 
 These go to the master: --progress[=WHEN] --trace FILE --status ADDRESS --lost-max N --min-slaves N --heartbeat S
---payload-max BYTES --quiet
+--payload-max BYTES --started-max N --quiet
 
 And of the compiler's options: -g -O0 to -O3 --cpu --dynamic --link --unchecked --sanitize --warn-copies --werror
 """
@@ -77,7 +77,7 @@ the master and to its slaves: PROG-master --listen HOST:PORT --key-file FILE, PR
 # Options of prog-master that `msc run` hands on: whether a value follows them.
 _MASTER_OPTIONS = {
     "--progress": False, "--quiet": False, "--trace": True, "--status": True, "--lost-max": True,
-    "--min-slaves": True, "--heartbeat": True, "--payload-max": True,
+    "--min-slaves": True, "--heartbeat": True, "--payload-max": True, "--started-max": True,
 }  # fmt: skip
 
 _REPORT_HELP = """usage: msc report TRACE [-o PAGE]

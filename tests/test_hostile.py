@@ -35,7 +35,7 @@ def cluster(programs: Compiled, tmp_path: Path) -> Iterator[Cluster]:
 @pytest.mark.parametrize("name", [*WITHOUT_A_KEY, *AS_A_SLAVE])
 def test_honest_slaves_are_served_meanwhile(name: str, cluster: Cluster) -> None:
     """One of them joins while the attack goes on."""
-    master = cluster.start_master("--lost-max", "255")
+    master = cluster.start_master("--lost-max", "255", "--started-max", "1000")
     first = cluster.start_slave()
     cluster.let_work(1)
     with attack(cluster.address, hello_of(cluster.programs.slave, cluster.directory), name) as enemies:
@@ -44,6 +44,8 @@ def test_honest_slaves_are_served_meanwhile(name: str, cluster: Cluster) -> None
         cluster.let_work(2)
         wanted = 300 if name in ("crowd", "silent") else 1
         cluster.wait_until(lambda: enemies[0].count >= wanted, "the attack")
+        if name == "starts_jobs":
+            cluster.wait_until(lambda: master.says("cut off: it has started more jobs than 1000 at once"), "the limit")
     ended = cluster.finish()
     assert (ended.status, ended.out) == (0, cluster.local())
     assert {first.wait().status, second.wait().status} <= {0, 3}  # 3: cut off from a busy master, which then ended

@@ -16,6 +16,8 @@ from test_master_slave import (
     CANCEL,
     FAIL,
     NOOP,
+    PING,
+    PONG,
     RECALLED,
     Built,
     Ended,
@@ -156,6 +158,31 @@ def test_a_conversation(world: World) -> None:
     peer.send(NOOP, jid, arguments)
     assert peer.job() == (0, BYE, b"")
     assert finish(world.processes[0]) == Ended(0, "result 9\n", "")
+
+
+def test_a_slave_that_starts_too_many(world: World) -> None:
+    """Numbers that are free again do not count: a hundred jobs come and go. Of those that stay, 4 are many."""
+    master = world.master("two", OUTER, NOOP, 42, options=["--listen", world.address, "--started-max", "3"])
+    peer = Peer(world, master)
+    peer.hello(slots=1)
+    _, jid, _ = peer.job()
+    for count in range(100):
+        peer.send(0, SPAWN, spawn(jid, count, NOOP, number(1)))
+        peer.send(0, CANCEL, struct.pack("<I", count))
+        assert peer.job() == (0, RESULT, struct.pack("<II", count, CANCELLED))
+        peer.send(0, RELEASE, struct.pack("<I", count))
+    for count in range(3):
+        peer.send(0, SPAWN, spawn(jid, count, NOOP, number(1)))
+    peer.send(0, PING, b"still")
+    assert peer.job() == (0, PONG, b"still")
+    peer.send(0, SPAWN, spawn(jid, 3, NOOP, number(1)))
+    assert peer.is_cut_off()
+    slave = world.slave()
+    ended = finish(master)
+    assert (ended.status, ended.out) == (0, "result 42\n")
+    why = "cut off: it has started more jobs than 3 at once, see --started-max"
+    assert ended.err == f"prog-master: slave test:99 lost ({why}), 1 job goes back to the queue\n"
+    assert finish(slave).status == 0
 
 
 def test_the_slave_of_a_parent_is_lost(world: World) -> None:

@@ -131,6 +131,18 @@ class Enemy:
 
         self._as_slave(flood)
 
+    def starts_jobs(self) -> None:
+        """More and more of them, each time it is given one."""
+
+        def start(end: socket.socket, ordinal: int, jid: int) -> None:
+            number = 0
+            while not self.over.is_set():
+                more = range(number, number + 100)
+                end.sendall(b"".join(frame(0, SPAWN, struct.pack("<IIIIIii", jid, n, 1, 0, 0, n, 1)) for n in more))
+                number += 100
+
+        self._as_slave(start)
+
     def _as_slave(self, act: Callable[[socket.socket, int, int], None]) -> None:
         """Joins, waits for a job or a ping, does its worst, stays until it is cut off."""
         while not self.over.is_set():
@@ -143,7 +155,7 @@ class Enemy:
 
 
 WITHOUT_A_KEY = ("crowd", "silent", "slow")
-AS_A_SLAVE = ("promise", "reads_nothing", "half_frames", "wrong_answers", "floods")
+AS_A_SLAVE = ("promise", "reads_nothing", "half_frames", "wrong_answers", "floods", "starts_jobs")
 
 
 @contextmanager

@@ -300,7 +300,7 @@ static void step(fuzz_input *input)
 
 static void start_server(void)
 {
-    ms_server_options options = {.address_count = 1, .quiet = true, .heartbeat = 1, .lost_max = 3, .payload_max = PAYLOAD_MAX};
+    ms_server_options options = {.address_count = 1, .quiet = true, .heartbeat = 1, .lost_max = 3, .payload_max = PAYLOAD_MAX, .started_max = 5};
     char message[MS_MESSAGE_MAX];
     bool wrong;
     MUST(ms_address_parse(&options.addresses[0], "unix:fuzz", message));

@@ -120,6 +120,12 @@ static bool set_payload_max(void *context, const char *value, bool from_environm
     return ms_option_payload(&((master_options *)context)->server.payload_max, value, message);
 }
 
+static bool set_started_max(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_count(&((master_options *)context)->server.started_max, value, 1, 1000000000, message);
+}
+
 static bool set_insecure(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
@@ -148,6 +154,7 @@ static const ms_option option_rows[] = {
     {"status", 0, MS_OPTION_VALUE, "ADDRESS", "answer there over HTTP how far everything is, and what it waits for", set_status},
     {"heartbeat", 0, MS_OPTION_VALUE, "S", "a slave silent for three times S seconds is lost (2)", set_heartbeat},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
+    {"started-max", 0, MS_OPTION_VALUE, "N", "jobs that the jobs of one slave may have started at once (4194304)", set_started_max},
     {"key-file", 0, MS_OPTION_VALUE, "FILE", "the key that both ends need over TCP; msc key FILE makes one", set_key_file},
     {"insecure", 0, MS_OPTION_FLAG, NULL, "TCP without a key, unencrypted, open to everybody; on both ends", set_insecure},
     {"quiet", 0, MS_OPTION_FLAG, NULL, "no log lines", set_quiet},
@@ -168,7 +175,7 @@ static ms_options_result read_options(master_options *options, int argc, char **
         .program_target = ms_program.target,
         .program_note = ms_crypto_is_built_in() ? "with encryption" : "without encryption",
     };
-    *options = (master_options){.server = {.heartbeat = 2, .lost_max = 3, .payload_max = UINT32_MAX}};
+    *options = (master_options){.server = {.heartbeat = 2, .lost_max = 3, .payload_max = UINT32_MAX, .started_max = MS_STARTED_MAX}};
     return ms_options_read(&table, options, argc, argv, rest);
 }
 

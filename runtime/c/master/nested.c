@@ -242,6 +242,11 @@ static void refuse(ms_server *server, ms_job *job)
 
 static void start(ms_server *server, ms_peer *peer, const spawn *s, ms_job *job)
 {
+    if (peer->children.count >= server->options.started_max) {
+        ms_peer_doom(server, peer, "cut off: it has started more jobs than %u at once, see --started-max", server->options.started_max);
+        ms_job_drop(server->pool, job, false);
+        return;
+    }
     if (find(&peer->children, s->number) != NULL || !add(&peer->children, s->number, job)) {
         ms_peer_doom(server, peer, "cut off: a number that is in use for another job");
         ms_job_drop(server->pool, job, false);

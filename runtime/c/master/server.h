@@ -12,7 +12,7 @@
 #include "master/jobs.h"
 #include "net/key.h"
 
-enum { MS_LISTEN_MAX = 16 };
+enum { MS_LISTEN_MAX = 16, MS_STARTED_MAX = 1 << 22 };
 
 typedef enum ms_progress_mode { MS_PROGRESS_NEVER, MS_PROGRESS_AUTO, MS_PROGRESS_ALWAYS } ms_progress_mode;
 
@@ -26,6 +26,7 @@ typedef struct ms_server_options {
     double heartbeat; /* seconds */
     uint32_t lost_max;
     uint32_t payload_max;
+    uint32_t started_max; /* jobs that one slave has started and holds, or that have not ended */
     bool has_status;
     ms_address status;
     struct ms_watch *watch; /* null: nobody wants to see what happens */
