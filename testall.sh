@@ -40,7 +40,8 @@ elif command -v valgrind >/dev/null; then
 else
     skip "programs under valgrind" "there is no valgrind"
 fi
-step "tests" "$python" -m pytest -q --ignore tests/test_programs.py
+# The parameters of some tests are drawn from sets, and all processes must draw them alike.
+step "tests" env PYTHONHASHSEED=0 "$python" -m pytest -q -n auto --dist loadfile --ignore tests/test_programs.py
 
 printf '\n'
 [ -z "$skipped" ] || echo "skipped: ${skipped#, }"

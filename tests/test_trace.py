@@ -312,7 +312,7 @@ master {
 """
 
 
-@pytest.mark.parametrize("ahead_ns", [HOUR_NS, -time.monotonic_ns() // 2])
+@pytest.mark.parametrize("ahead_ns", [HOUR_NS, -time.monotonic_ns() // 2], ids=["ahead", "behind"])
 def test_a_clock_that_goes_wrong_is_corrected(tmp_path: Path, ahead_ns: int) -> None:
     stage = Stage(compiled(tmp_path, ONE), tmp_path)
     try:
