@@ -336,7 +336,7 @@ def test_the_master_dies(how: signal.Signals, cluster: Cluster) -> None:
 
 
 def test_the_master_stops(cluster: Cluster) -> None:
-    """Over TCP nobody says that it is gone. A slave notices; it comes back when the master goes on, or leaves at last."""
+    """Over TCP nobody says that it is gone. A slave notices; it comes back when that goes on, or leaves at last."""
     cluster.address = f"127.0.0.1:{free_port()}"
     master = cluster.start_master("--insecure", "--min-slaves", "3")
     patient = cluster.start_slave("--insecure")
