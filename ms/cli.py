@@ -37,7 +37,7 @@ _HELP = """usage: msc PROG.ms [-o PROG] [options]           make PROG-master and
   --link FILE        link a C file, an object, an archive, or -lNAME and -LDIRECTORY, for extern functions; repeatable
   --unchecked        leave out the checks of indices and divisions, for measuring
   --sanitize         build the runtime with the address and undefined-behaviour sanitizers
-  --emit KIND        typed, llvm, asm: print that and stop; obj: write one object file to -o
+  --emit KIND        typed, fingerprint, llvm, asm: print that and stop; obj: write one object file to -o
   --role ROLE        master or slave: which program --emit is about (default: master)
   --warn-copies      name every place where a vector, string or struct is really copied
   --werror           warnings are errors
@@ -93,7 +93,7 @@ _HELPS = {
     "build": _HELP, "check": _CHECK_HELP, "run": _RUN_HELP, "explain": _EXPLAIN_HELP, "key": _KEY_HELP,
     "report": _REPORT_HELP,
 }
-_EMITS = ("typed", "llvm", "asm", "obj")
+_EMITS = ("typed", "fingerprint", "llvm", "asm", "obj")
 _ROLES = ("master", "slave")
 
 _COMPILING = frozenset(

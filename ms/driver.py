@@ -175,7 +175,7 @@ def link_parts(parts: codegen.Parts, role: Role, options: Options, compiler: Com
 
 
 def emit(source: SourceFile, kind: str, role_name: str, options: Options, diagnostics: Diagnostics) -> str | bytes:
-    """What a pass makes: `kind` is "typed", "llvm", "asm" or "obj"."""
+    """What a pass makes: `kind` is "typed", "fingerprint", "llvm", "asm" or "obj"."""
 
     def run() -> str | bytes:
         from ms import codegen, typed_text
@@ -183,6 +183,8 @@ def emit(source: SourceFile, kind: str, role_name: str, options: Options, diagno
         program, fingerprint = analyse(Files(source), options, diagnostics)
         if kind == "typed":
             return typed_text.typed_text(program, spans=True)
+        if kind == "fingerprint":
+            return fingerprint.hex() + "\n"
         how_to_generate = options.for_codegen()
         text = codegen.generate(program, codegen.Role(role_name), fingerprint, how_to_generate)
         if kind == "llvm":

@@ -72,3 +72,11 @@ def _compile(path: Path, out: Path, options: driver.Options, check_only: bool) -
     )
     master, slave = out.with_name(out.name + "-master"), out.with_name(out.name + "-slave")
     return Compiled(master, slave, status, found, render_all(diagnostics), text)
+
+
+def fingerprint_of(path: Path) -> bytes:
+    """What a slave has to say to serve this program."""
+    source = SourceFile(path.name, path.read_bytes())
+    text = driver.emit(source, "fingerprint", "slave", driver.Options(), Diagnostics())
+    assert isinstance(text, str)
+    return bytes.fromhex(text)

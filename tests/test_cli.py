@@ -71,7 +71,7 @@ def test_local_is_no_slaves() -> None:
         ("build", "a.ms -o", "-o needs a value"),
         ("build", "a.ms -o dir/", "the name of a program, not 'dir/'"),
         ("build", "a.ms --dynamic=yes", "--dynamic takes no value"),
-        ("build", "a.ms --emit soup", "--emit is one of typed, llvm, asm, obj, not 'soup'"),
+        ("build", "a.ms --emit soup", "--emit is one of typed, fingerprint, llvm, asm, obj, not 'soup'"),
         ("build", "a.ms --emit llvm -o x", "it takes no -o"),
         ("build", "a.ms --emit obj", "--emit obj needs -o"),
         ("build", "a.ms --role king", "--role is one of master, slave"),
@@ -210,14 +210,14 @@ def test_output_that_cannot_be_written(here: Path, capsys: pytest.CaptureFixture
     assert not (here / "taken-master").exists()
 
 
-@pytest.mark.parametrize("kind", ["typed", "llvm", "asm"])
+@pytest.mark.parametrize("kind", ["typed", "fingerprint", "llvm", "asm"])
 def test_emit(here: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["good.ms", "--emit", kind]) == 0
     master = capsys.readouterr().out
     assert master
     assert main(["good.ms", "--emit", kind, "--role", "slave"]) == 0
     slave = capsys.readouterr().out
-    assert (master == slave) == (kind == "typed")
+    assert (master == slave) == (kind in ("typed", "fingerprint"))
 
 
 def test_emit_object(here: Path) -> None:

@@ -335,6 +335,26 @@ def test_the_master_dies(how: signal.Signals, cluster: Cluster) -> None:
     assert Path(f"{cluster.directory}/s").exists() == (how == signal.SIGKILL)
 
 
+def test_the_master_stops(cluster: Cluster) -> None:
+    """Over TCP nobody says that it is gone. A slave notices; it comes back when that goes on, or leaves at last."""
+    cluster.address = f"127.0.0.1:{free_port()}"
+    master = cluster.start_master("--insecure", "--min-slaves", "3")
+    patient = cluster.start_slave("--insecure")
+    others = [cluster.start_slave("--insecure", "--connect-for", "1"), cluster.start_slave("--insecure", "--once")]
+    cluster.let_work()
+    master.stop()
+    gone = f"the master at {cluster.address} is gone: no word from it"
+    cluster.wait_until(lambda: patient.says(f"{gone}; trying to find one for 20 s"), "it is missed")
+    assert_gone(*others, status=3)
+    assert all(other.says(gone) for other in others)
+    assert patient.process.poll() is None
+    master.go_on()
+    cluster.wait_until(lambda: master.says(" is back, "), "the slave is back")
+    cluster.let_work()
+    assert_as_local(cluster)
+    assert_gone(patient)
+
+
 def test_a_new_master(cluster: Cluster) -> None:
     """The slaves of one that was killed wait for the next."""
     first = cluster.start_master()

@@ -1,17 +1,19 @@
-"""docs/protocol.md is true: its bytes are the codec's, and a slave that knows nothing but the page can work."""
+"""docs/protocol.md is true: its bytes are the codec's, and those of a slave that was written from the page."""
 
 from __future__ import annotations
 
 import re
-import socket
 import struct
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cffi
 import pytest
+import python_slave
+from program_compiler import compile_program, fingerprint_of
+from python_slave import Job, PlainPeer, Slave, Task
+from python_values import INT, LONG, STRING, Struct, Vector
 
 from ms.toolchain import find_compiler
 
@@ -140,82 +142,47 @@ def test_times() -> None:
     assert struct.unpack("<IIQQQQ", known("bytes timed")) == (7, 1, 1000, 5000, 2000, 4000)
 
 
-def receive(connection: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        piece = connection.recv(size - len(data))
-        assert piece, "the master closed the connection"
-        data += piece
-    return data
+class Recorder(PlainPeer):
+    """Writes down the jobs that come, and what is answered."""
+
+    jobs: ClassVar[list[bytes]] = []
+    answers: ClassVar[list[bytes]] = []
+
+    def send(self, ordinal: int, jid: int, payload: bytes = b"") -> None:
+        if ordinal != 0:
+            self.answers.append(struct.pack("<iII", ordinal, jid, len(payload)) + payload)
+        super().send(ordinal, jid, payload)
+
+    def receive(self) -> tuple[int, int, bytes]:
+        ordinal, jid, payload = super().receive()
+        if ordinal != 0:
+            self.jobs.append(struct.pack("<iII", ordinal, jid, len(payload)) + payload)
+        return ordinal, jid, payload
 
 
-def receive_frame(connection: socket.socket) -> tuple[int, int, bytes, bytes]:
-    """Ordinal, jid or kind, header, payload."""
-    header = receive(connection, 12)
-    ordinal, jid, length = struct.unpack("<iII", header)
-    return ordinal, jid, header, receive(connection, length)
+def weigh(_: Task, n: int, s: bytes, v: list[int], p: dict[str, object]) -> int:
+    a, b = p["a"], p["b"]
+    assert isinstance(a, int)
+    assert isinstance(b, bytes)
+    return n + len(s) + sum(v) + a + len(b)
 
 
-def test_a_slave_made_from_the_page(tmp_path: Path) -> None:
+def test_the_conversation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """test_python_slave has the others that the page's slave can hold."""
     (tmp_path / "prog.ms").write_text(block("ms dialogue"))
-    subprocess.run([sys.executable, "-m", "ms", "prog.ms", "-o", "prog"], cwd=tmp_path, check=True)
-    fingerprint = fingerprint_of(tmp_path / "prog.ms")
-    master = subprocess.Popen(
-        [tmp_path / "prog-master", "--listen", f"unix:{tmp_path}/s"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    try:
-        connection = connect(f"{tmp_path}/s", master)
-        hello = b"M/s!" + struct.pack("<I", 2) + fingerprint + struct.pack("<II", 1, 1) + bytes(32)
-        hello += struct.pack("<I", 4) + b"here" + struct.pack("<I", 3) + b"any"
-        connection.sendall(struct.pack("<iII", 0, 1, len(hello)) + hello)
-        ordinal, kind, _, _ = receive_frame(connection)
-        assert (ordinal, kind) == (0, 2)
-        ordinal, jid, header, payload = receive_frame(connection)
-        while ordinal == 0:
-            assert kind_is_ping(jid)
-            connection.sendall(struct.pack("<iII", 0, 5, len(payload)) + payload)
-            ordinal, jid, header, payload = receive_frame(connection)
-        assert matches(header + payload, pattern("bytes request"))
-        answer = bytearray(0 if byte is None else byte for byte in pattern("bytes response"))
-        answer[4:8] = header[4:8]
-        connection.sendall(answer)
-        ordinal, kind, _, payload = receive_frame(connection)
-        while kind_is_ping(kind):
-            ordinal, kind, _, payload = receive_frame(connection)
-        assert (ordinal, kind, payload) == (0, 9, b"")
-        connection.close()
-        output, errors = master.communicate(timeout=30)
-        assert (output, errors, master.returncode) == (b"10\n", b"", 0)
-    finally:
-        master.kill()
-        master.wait()
-
-
-def kind_is_ping(kind: int) -> bool:
-    return kind == 4
-
-
-def connect(path: str, master: subprocess.Popen[bytes]) -> socket.socket:
-    """Connects as soon as the master listens."""
-    while True:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(30)
+    programs = compile_program(tmp_path / "prog.ms", tmp_path / "prog")
+    assert programs.status == 0, programs.shown + programs.text
+    monkeypatch.setattr(python_slave, "PlainPeer", Recorder)
+    pair = Struct((("a", INT), ("b", STRING)))
+    job = Job("weigh", (INT, STRING, Vector(LONG), pair), LONG, weigh)
+    command = [programs.master, "--listen", f"unix:{tmp_path}/s"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as master:
         try:
-            connection.connect(path)
-            return connection
-        except (FileNotFoundError, ConnectionRefusedError):
-            connection.close()
-            assert master.poll() is None, "the master ended"
-
-
-def fingerprint_of(source: Path) -> bytes:
-    from ms.checker import check
-    from ms.diagnostics import Diagnostics
-    from ms.parser import parse
-    from ms.source import SourceFile
-    from ms.typed_text import fingerprint
-
-    diagnostics = Diagnostics()
-    program = check(parse(SourceFile("prog.ms", source.read_bytes()), diagnostics), diagnostics)
-    assert program is not None
-    return fingerprint(program)
+            Slave(f"{tmp_path}/s", fingerprint_of(tmp_path / "prog.ms"), [job]).run()
+            output, errors = master.communicate(timeout=30)
+        finally:
+            master.kill()
+    assert (output, errors, master.returncode) == (b"10\n", b"", 0)
+    assert [matches(frame, pattern("bytes request")) for frame in Recorder.jobs] == [True]
+    assert [matches(frame, pattern("bytes response")) for frame in Recorder.answers] == [True]
+    assert Recorder.jobs[0][4:8] == Recorder.answers[0][4:8]

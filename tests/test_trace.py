@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from c_warnings import can_sanitize
-from program_compiler import Compiled
-from test_protocol import connect, fingerprint_of, receive_frame
-from watching import Event, Stage, Trace, compiled, end_of, start_of, wait_for
+from program_compiler import Compiled, fingerprint_of
+from python_slave import PlainPeer
+from watching import Event, Process, Stage, Trace, compiled, end_of, start_of, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -280,8 +280,9 @@ HOUR_NS = 3_600_000_000_000
 def answer_with_times(connection: socket.socket, ahead_ns: int) -> int:
     """Plays a slave whose clock is ahead, until the master says bye. Gives the number of jobs."""
     count = 0
+    peer = PlainPeer(connection)
     while True:
-        ordinal, kind, _, payload = receive_frame(connection)
+        ordinal, kind, payload = peer.receive()
         if ordinal > 0:
             began = time.monotonic_ns() + ahead_ns
             timed = struct.pack("<IIQQ", kind, 0, began, began + 1000)
@@ -294,6 +295,19 @@ def answer_with_times(connection: socket.socket, ahead_ns: int) -> int:
             connection.sendall(struct.pack("<iII", 0, 20, 16) + payload + now)
         elif kind == 9:
             return count
+
+
+def connect(path: str, master: Process) -> socket.socket:
+    """Connects as soon as the master listens."""
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(30)
+        try:
+            connection.connect(path)
+            return connection
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            assert master.poll() is None, "the master ended"
 
 
 def greet(connection: socket.socket, source: Path) -> None:
@@ -317,7 +331,7 @@ def test_a_clock_that_goes_wrong_is_corrected(tmp_path: Path, ahead_ns: int) -> 
     stage = Stage(compiled(tmp_path, ONE), tmp_path)
     try:
         master = stage.master("--trace", "t.json")
-        connection = connect(f"{tmp_path}/s", master)  # type: ignore[arg-type]
+        connection = connect(f"{tmp_path}/s", master)
         greet(connection, tmp_path / "prog.ms")
         assert answer_with_times(connection, ahead_ns) == 20
         connection.close()
@@ -345,7 +359,7 @@ def test_times_that_make_no_sense_are_ignored(tmp_path: Path) -> None:
     ]
     try:
         master = stage.master("--trace", "t.json")
-        connection = connect(f"{tmp_path}/s", master)  # type: ignore[arg-type]
+        connection = connect(f"{tmp_path}/s", master)
         greet(connection, tmp_path / "prog.ms")
         for payload in nonsense:
             connection.sendall(struct.pack("<iII", 0, 21, len(payload)) + payload)

@@ -313,6 +313,8 @@ static void released(ms_server *server, ms_peer *peer, const ms_frame *frame)
         child->released = true;
         forget_when_over(server, peer, child);
     }
+    if (frame->header.length % 4 != 0)
+        ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(MS_WIRE_BAD_PAYLOAD));
 }
 
 static void cancelled(ms_server *server, ms_peer *peer, const ms_frame *frame)

@@ -28,6 +28,7 @@ enum {
     KILLED_MS = 5, /* how often it looks whether jobs that were killed are gone */
     EVENT_MAX = 8,
     GREETING_MS = 10000,
+    LEAST_GREETING_MS = 1000,
     SETTLE_MS = 1000,
     LEAVE_MS = 2000,
     SILENT_HEARTBEATS = 3
@@ -179,10 +180,20 @@ static bool put_hello(const client *c, ms_sender *sender)
     return fine;
 }
 
+/* A master that stands still takes connections and says nothing: a slave that is to leave earlier does. */
+static uint64_t greeting_deadline(const client *c, uint64_t now)
+{
+    uint64_t deadline = now + (uint64_t)GREETING_MS * MS_IN_NS, least = now + (uint64_t)LEAST_GREETING_MS * MS_IN_NS;
+    if (c->options->once || c->options->connect_for <= 0)
+        return deadline;
+    uint64_t patience = c->lost_at + (uint64_t)(c->options->connect_for * 1e9);
+    return patience >= deadline ? deadline : patience > least ? patience : least;
+}
+
 /* Sends the hello, behind the handshake about the key when there is one, and reads until it is answered by a frame. GOES_ON: it is. */
 static client_end converse(client *c, ms_sender *sender, ms_frame *frame)
 {
-    uint64_t now = ms_clock_ns(), deadline = now + (uint64_t)GREETING_MS * MS_IN_NS;
+    uint64_t now = ms_clock_ns(), deadline = greeting_deadline(c, now);
     const char *trouble = put_hello(c, sender) ? NULL : "no memory";
     bool closed = false;
     while (trouble == NULL) {
