@@ -486,10 +486,14 @@ class Slave:
     # What goes out; all of it under the lock.
 
     def send(self, ordinal: int, jid: int, payload: bytes = b"") -> None:
-        """A connection that does not take it is noticed by the thread that reads."""
-        if self.peer is not None:
+        """A connection that does not take all of it is over; the thread that reads notices that."""
+        if self.peer is None or self.connection is None:
+            return
+        try:
+            self.peer.send(ordinal, jid, payload)
+        except OSError:
             with contextlib.suppress(OSError):
-                self.peer.send(ordinal, jid, payload)
+                self.connection.shutdown(socket.SHUT_RDWR)
 
     def control(self, kind: int, payload: bytes = b"") -> None:
         self.send(0, kind, payload)

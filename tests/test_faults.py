@@ -321,6 +321,57 @@ def test_no_memory(tmp_path: Path) -> None:
         assert_gone(slave)
 
 
+GATE = """
+job int gate(vector<int> v) {
+    while (!file_exists("go")) sleep(0.002);
+    return v[7];
+}
+job int add(int a, int b) { return a + b; }
+master {
+    print("it begins");
+    job<int> first = remote gate([1, 2, 3]);
+    vector<job<int>> all;
+    for (int i in 0..65537) all :: remote add(first, i);
+    write_file("go", "");
+    print(wait(all[65536]));
+}
+"""
+
+
+def test_no_memory_at_the_master(tmp_path: Path) -> None:
+    """Its program fails at the place where it starts jobs. With more memory all of them have been started when there is
+    none to end them in: a limit for that is searched for. Whatever it is, nothing is left behind.
+    """
+    programs = compiled(tmp_path, GATE, "gate")
+    too_low, too_high = 1 << 20, 1 << 30
+    told = set()
+    while too_high - too_low > 64 << 10:
+        limit = (too_low + too_high) // 2
+        directory = tmp_path / str(limit)
+        directory.mkdir()
+        with Cluster(programs, directory) as cluster:
+            master = cluster.start_master("--min-slaves", "1", before=partial(limited, resource.RLIMIT_DATA, limit))
+            slave = cluster.start_slave()
+            ended = master.wait()
+            assert ended.status in (0, 1), cluster.story()
+            assert not (directory / "s").exists()
+            if ended.out:
+                assert_gone(slave)
+        at_its_place = re.match(r"gate\.ms:11:[0-9]+: error: out of memory\n", ended.err)
+        in_vain = "gate-master: out of memory: no room for what is to be known of 65538 jobs\n"
+        if ended.status == 0:
+            assert (ended.out, ended.err) == ("it begins\nfailed\n", "")
+            too_high = limit
+        elif ended.err == in_vain:
+            assert ended.out == "it begins\n"
+            told.add("in vain")
+            too_high = limit
+        else:
+            told.add("at its place" if at_its_place else "before")
+            too_low = limit
+    assert {"in vain", "at its place"} <= told, (told, limit, ended)
+
+
 # ---- The master dies
 
 

@@ -27,6 +27,7 @@ from python_values import (
     BadValue,
     Map,
     Struct,
+    Type,
     Vector,
     decode,
     encode,
@@ -85,7 +86,7 @@ void cancels() {
     job<int> j = remote held(1);
     get(remote add(0, 0));
     cancel(j);
-    print(wait(j), error(j), sum(get(remote add(each 0..50, 1))));
+    print(wait(j), error(j), get(remote divide(each [6, 8], 2)));
 }
 master {
     string what = arg(0, "");
@@ -160,7 +161,6 @@ JOBS = [
 
 class Stage:
     """One master, and the slaves that a test gives it."""
-
     def __init__(self, directory: Path, programs: Compiled, fingerprint: bytes) -> None:
         self.directory = directory
         self.programs = programs
@@ -185,10 +185,14 @@ class Stage:
 
     def slave(
         self, slots: int = 2, jobs: dict[str, Callable[..., object]] | None = None, *, key: bytes | None = None,
-        patience_seconds: float = 0.0, fingerprint: bytes | None = None,
+        patience_seconds: float = 0.0, fingerprint: bytes | None = None, results: dict[str, Type] | None = None,
     ) -> Slave:
-        """One that runs in a thread of its own; `jobs` do something else than is usual."""
-        chosen = [Job(job.name, job.parameters, job.result, (jobs or {}).get(job.name, job.function)) for job in JOBS]
+        """One that runs in a thread of its own; `jobs` do something else than is usual, `results` have another type."""
+        jobs, results = jobs or {}, results or {}
+        chosen = [
+            Job(job.name, job.parameters, results.get(job.name, job.result), jobs.get(job.name, job.function))
+            for job in JOBS
+        ]
         slave = Slave(self.address, fingerprint or self.fingerprint, chosen, slots, key, patience_seconds)
         thread = threading.Thread(target=self.serve, args=(slave,), daemon=True)
         self.threads.append(thread)
@@ -266,33 +270,40 @@ def test_the_story_of_a_failure(stage: Stage) -> None:
 
 
 def test_a_cancelled_job_is_answered_and_frees_its_slot(stage: Stage) -> None:
-    """The one slot runs `held` until it is cancelled, the other the rest."""
-    ended = threading.Event()
+    """Two jobs that meet need both slots, one of which had run `held` until it was cancelled."""
+    began, ended, both = threading.Event(), threading.Event(), threading.Barrier(2, timeout=TIME_S)
 
     def spins(task: Task, n: int) -> int:
+        began.set()
         task.cancelled.wait(TIME_S)
         ended.set()
         task.check()
         return n
 
+    def follows(_: Task, a: int, b: int) -> int:
+        assert began.wait(TIME_S)
+        return a + b
+
+    def meets(_: Task, a: int, b: int) -> int:
+        both.wait()
+        return a // b
+
     master = stage.master("cancels")
-    stage.slave(2, {"held": spins})
-    assert stage.finish(master) == f"failed cancelled {sum(range(50)) + 50}\n"
+    stage.slave(2, {"held": spins, "add": follows, "divide": meets})
+    assert stage.finish(master) == "failed cancelled [3, 4]\n"
     assert ended.is_set()
 
 
 def test_a_lost_slave(stage: Stage) -> None:
     """It dies with a job; another one does it."""
-    slave: Slave
-
     def dies(task: Task, n: int) -> int:
-        assert slave.connection is not None
-        slave.connection.shutdown(socket.SHUT_RDWR)
+        assert task.slave.connection is not None
+        task.slave.connection.shutdown(socket.SHUT_RDWR)
         task.cancelled.wait(TIME_S)
         return n
 
     master = stage.master("holds")
-    slave = stage.slave(1, {"held": dies})
+    stage.slave(1, {"held": dies})
     wait_for(lambda: stage.errors)
     stage.real_slave()
     assert stage.finish(master) == "1 3\n"
@@ -303,39 +314,37 @@ def test_a_lost_slave(stage: Stage) -> None:
 def test_coming_back(stage: Stage, prints_before: bool) -> None:
     """A job goes on while the connection is cut, and counts; one whose output may be lost begins again."""
     calls: list[int] = []
-    slave: Slave
 
     def goes_on(task: Task, n: int) -> int:
         calls.append(task.jid)
         if len(calls) > 1:
             return n
-        with slave.lock:
+        with task.slave.lock:
             if prints_before:
-                slave.passed = -1  # as if no ping had come back
+                task.slave.passed = -1  # as if no ping had come back
                 task.printed = 1
-            assert slave.connection is not None
-            slave.connection.shutdown(socket.SHUT_RDWR)
-            slave.lock.wait_for(lambda: not slave.open, TIME_S)
+            assert task.slave.connection is not None
+            task.slave.connection.shutdown(socket.SHUT_RDWR)
+            task.slave.lock.wait_for(lambda: not task.slave.open, TIME_S)
         if not prints_before:
             task.print(b"meanwhile\n")
         return n
 
     master = stage.master("holds", "--trace", stage.directory / "trace.json")
-    slave = stage.slave(1, {"held": goes_on}, patience_seconds=TIME_S)
+    stage.slave(1, {"held": goes_on}, patience_seconds=TIME_S)
     assert stage.finish(master) == ("1 3\n" if prints_before else "meanwhile\n1 3\n")
     assert (len(calls), stage.errors) == (1 + prints_before, [])
 
 
 def test_recall(stage: Stage) -> None:
     """A job that holds up what stands behind it, until that has been asked for by another slave."""
-    slave: Slave
     waits = threading.Event()
 
     def slow(task: Task, a: int, b: int) -> int:
-        with slave.lock:
-            if a >= 50 and slave.waiting and not waits.is_set():
+        with task.slave.lock:
+            if a >= 50 and task.slave.waiting and not waits.is_set():
                 waits.set()
-                slave.lock.wait_for(lambda: slave.given_back > 0, TIME_S)
+                task.slave.lock.wait_for(lambda: task.slave.given_back > 0, TIME_S)
         return a + b
 
     master = stage.master("adds")
@@ -348,14 +357,12 @@ def test_recall(stage: Stage) -> None:
 
 def test_leaving(stage: Stage) -> None:
     """After its bye it does what it has begun, and no more."""
-    slave: Slave
-
-    def last(_: Task, n: int) -> int:
-        slave.leave()
+    def last(task: Task, n: int) -> int:
+        task.slave.leave()
         return n
 
     master = stage.master("holds")
-    slave = stage.slave(1, {"held": last})
+    stage.slave(1, {"held": last})
     for thread in stage.threads:
         thread.join(TIME_S)
         assert not thread.is_alive()
@@ -386,8 +393,7 @@ def test_times(stage: Stage) -> None:
 def test_a_result_of_another_type(stage: Stage) -> None:
     """The job that asked for it fails; the slave stays."""
     master = stage.master("holds")
-    slave = stage.slave(1)
-    slave.jobs[slave.ordinals["held"] - 1] = Job("held", (INT,), LONG, held)
+    stage.slave(1, results={"held": LONG})
     _, err = master.communicate(timeout=TIME_S)
     assert (master.returncode, b"error: bad result" in err) == (1, True)
 

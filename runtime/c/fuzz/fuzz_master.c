@@ -60,6 +60,11 @@ void ms_output_flush_forwarded(void)
 {
 }
 
+void ms_output_end_unless_stuck(const char *last_words)
+{
+    (void)last_words;
+}
+
 void ms_output_flush_unless_stuck(void)
 {
 }

@@ -9,7 +9,7 @@
 static void grow_attempts(ms_scheduler *s)
 {
     uint32_t capacity = s->attempt_capacity * 2;
-    ms_attempt *attempts = ms_scheduler_grow(NULL, capacity * sizeof *attempts);
+    ms_attempt *attempts = ms_scheduler_grow(s, NULL, capacity * sizeof *attempts);
     memset(attempts, 0, capacity * sizeof *attempts);
     for (uint32_t i = 0; i < s->attempt_capacity; i++)
         if (s->attempts[i].jid != 0)
@@ -75,7 +75,7 @@ void ms_attempt_give_up(ms_scheduler *s, const ms_attempt *attempt)
         compact_given_up(s, slave);
     if (full && slave->given_up_jid_count * 2 >= slave->given_up_jid_capacity) {
         slave->given_up_jid_capacity = slave->given_up_jid_capacity * 2 + 8;
-        slave->given_up_jids = ms_scheduler_grow(slave->given_up_jids, slave->given_up_jid_capacity * sizeof *slave->given_up_jids);
+        slave->given_up_jids = ms_scheduler_grow(s, slave->given_up_jids, slave->given_up_jid_capacity * sizeof *slave->given_up_jids);
     }
     slave->given_up_jids[slave->given_up_jid_count++] = attempt->jid;
 }

@@ -1,13 +1,11 @@
 /* How jobs end, and what follows from it for their dependents and children. */
 #include "master/scheduler_inside.h"
 
-#include <stdlib.h>
-
-ms_relations *ms_end_relations(ms_job *job)
+ms_relations *ms_end_relations(ms_scheduler *s, ms_job *job)
 {
     ms_relations *relations = ms_relations_of(job);
     if (relations == NULL)
-        abort();
+        ms_scheduler_starve(s);
     return relations;
 }
 
@@ -110,7 +108,7 @@ void ms_end_admit(ms_scheduler *s, ms_job *job)
     for (uint32_t i = 0; i < r->hole_count; i++) {
         ms_job *dependency = r->holes[i].dependency;
         if (dependency->place != MS_PLACE_ENDED) {
-            ms_hole_enlist(&r->holes[i], ms_end_relations(dependency));
+            ms_hole_enlist(&r->holes[i], ms_end_relations(s, dependency));
             r->missing_count++;
         } else if (failed == NULL && ms_job_state_now(dependency) == (uint32_t)MS_FAILED) {
             failed = dependency;

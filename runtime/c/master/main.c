@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_SIGNAL = 128 };
+enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_SIGNAL = 128, FAILURE_SIZE = 64 << 10 };
 
 typedef struct master_options {
     ms_server_options server;
@@ -269,10 +269,9 @@ static const char *message_in_story(const ms_failure_view *view)
     return NULL;
 }
 
-static void print_failure(const ms_bytes *payload)
+static void print_failure(const ms_bytes *payload, ms_bytes text)
 {
     ms_failure_view view;
-    ms_bytes text = {0};
     if (ms_failure_decode(&view, payload->data, payload->size) != MS_WIRE_FINE)
         view = (ms_failure_view){"out of memory", 13, "", 0};
     const char *end = view.story + view.story_size, *at = view.story;
@@ -310,9 +309,14 @@ static void print_failure(const ms_bytes *payload)
 static int run_master(void)
 {
     block_run run = {.outcome = MS_TASK_FAILED};
+    ms_bytes text = {0}; /* there may be no memory when it fails, which is to be told all the same */
+    ms_bytes_reserve(&run.failure, FAILURE_SIZE);
+    ms_bytes_reserve(&text, FAILURE_SIZE);
     ms_task_on_stack(run_block, &run);
     if (run.outcome == MS_TASK_FAILED)
-        print_failure(&run.failure);
+        print_failure(&run.failure, text);
+    else
+        ms_bytes_free(&text);
     ms_bytes_free(&run.failure);
     return run.outcome == MS_TASK_FAILED ? STATUS_FAILED : run.outcome == MS_TASK_EXITED ? run.exit_status & 0xff : 0;
 }
@@ -355,7 +359,7 @@ static int run_with_slaves(const master_options *options, ms_job_pool *pool)
         ms_server_wait_for_slaves(the_server, options->min_slaves);
     ms_api_setup(the_server, pool, options->server.lost_max, options->server.watch);
     int status = run_master();
-    ms_server_stop(the_server);
+    ms_server_stop(the_server, status);
     catch_signals(SIG_DFL); /* what is left to be written may take for ever */
     return status;
 }

@@ -41,7 +41,7 @@ static uint32_t add_absent(ms_scheduler *s, const uint8_t *identity)
         return MS_NO_SLAVE;
     if (found == s->absent_capacity) {
         uint32_t capacity = found == 0 ? 16 : found * 2;
-        s->absent = ms_scheduler_grow(s->absent, capacity * sizeof *s->absent);
+        s->absent = ms_scheduler_grow(s, s->absent, capacity * sizeof *s->absent);
         memset(s->absent + found, 0, (capacity - found) * sizeof *s->absent);
         s->absent_capacity = capacity;
     }

@@ -159,16 +159,22 @@ static bool lock_within(pthread_mutex_t *lock, int timeout_ms)
     return false;
 }
 
-void ms_output_flush_unless_stuck(void)
+void ms_output_end_unless_stuck(const char *last_words)
 {
+    size_t size = strlen(last_words);
     for (int i = 0; i < 2; i++) {
         struct pollfd ready = {.fd = streams[i].descriptor, .events = POLLOUT};
         if (!lock_within(&streams[i].writing, 200))
             continue;
         if (!atomic_load(&broken) && poll(&ready, 1, 200) == 1)
-            write_out(&streams[i], NULL, 0);
+            write_out(&streams[i], i == 1 ? last_words : NULL, i == 1 ? size : 0);
         pthread_mutex_unlock(&streams[i].writing);
     }
+}
+
+void ms_output_flush_unless_stuck(void)
+{
+    ms_output_end_unless_stuck("");
 }
 
 static void *write_forwarded(void *unused)

@@ -25,4 +25,6 @@ void ms_output_flush_forwarded(void);
 bool ms_output_pending(void);
 /* Writes all that is kept unless another thread is stuck in a write; for a process that is being ended from outside. */
 void ms_output_flush_unless_stuck(void);
+/* The same, with a last line behind it on standard error. Takes no memory. */
+void ms_output_end_unless_stuck(const char *last_words);
 #endif

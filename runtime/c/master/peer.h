@@ -91,6 +91,7 @@ struct ms_server {
     ms_peer *dirty, *unread, *doomed;
     uint32_t greeting_count;
     uint8_t *spare_buffer; /* the receivers' */
+    void *reserve;         /* memory for the last words when there is no other */
     ms_bytes spare_tails[MS_SPARE_TAILS]; /* the senders' */
     uint32_t spare_tail_count;
     bool accept_starved; /* no descriptors were left; tried again at the next tick */
@@ -123,6 +124,7 @@ struct ms_server {
     _Atomic uint32_t signal;
     _Atomic uint64_t end_number;
     _Atomic uint32_t slave_count, slot_count, wanted_slaves;
+    int stop_status; /* set before `stopping` is */
     atomic_bool stopping;
     _Atomic int quit_status; /* -1: not asked to */
     pthread_mutex_t cancel_lock;

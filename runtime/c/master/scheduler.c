@@ -10,11 +10,18 @@ enum { SILENT_HEARTBEATS = 3 };
 
 /* ---- Memory ---- */
 
-void *ms_scheduler_grow(void *block, size_t size)
+_Noreturn void ms_scheduler_starve(ms_scheduler *s)
+{
+    if (s->no_memory != NULL)
+        s->no_memory(s->owner);
+    abort();
+}
+
+void *ms_scheduler_grow(ms_scheduler *s, void *block, size_t size)
 {
     void *bigger = realloc(block, size);
     if (bigger == NULL)
-        abort();
+        ms_scheduler_starve(s);
     return bigger;
 }
 
@@ -22,7 +29,7 @@ void ms_scheduler_act(ms_scheduler *s, ms_action action)
 {
     if (s->action_count == s->action_capacity) {
         s->action_capacity = s->action_capacity == 0 ? 64 : s->action_capacity * 2;
-        s->actions = ms_scheduler_grow(s->actions, s->action_capacity * sizeof *s->actions);
+        s->actions = ms_scheduler_grow(s, s->actions, s->action_capacity * sizeof *s->actions);
     }
     s->actions[s->action_count++] = action;
 }
@@ -107,12 +114,12 @@ static uint32_t free_slave(ms_scheduler *s)
     if (number != MS_NO_SLAVE)
         return number;
     uint32_t count = s->slave_capacity == 0 ? 8 : s->slave_capacity * 2, first = s->slave_capacity;
-    s->slaves = ms_scheduler_grow(s->slaves, count * sizeof *s->slaves);
+    s->slaves = ms_scheduler_grow(s, s->slaves, count * sizeof *s->slaves);
     memset(s->slaves + first, 0, (count - first) * sizeof *s->slaves);
     s->slave_capacity = count;
     for (int i = 0; i < MS_SET_COUNT; i++)
         if (!ms_bitset_reserve(&s->sets[i], count))
-            abort();
+            ms_scheduler_starve(s);
     for (uint32_t i = first; i < count; i++)
         ms_place_note(s, &s->slaves[i]);
     return first;
@@ -297,8 +304,8 @@ ms_answer ms_scheduler_spawn(ms_scheduler *s, uint32_t number, uint32_t jid, ms_
     if (answer_of(attempt) != MS_ANSWER_FINE)
         return answer_of(attempt);
     s->spawns[attempt->ordinal] = true;
-    ms_end_relations(attempt->job);
-    ms_end_relations(job)->spawned = true;
+    ms_end_relations(s, attempt->job);
+    ms_end_relations(s, job)->spawned = true;
     job->relations->depth = ms_job_depth(attempt->job) + 1;
     ms_job_adopt(attempt->job, job);
     ms_scheduler_submit(s, job, now);
@@ -314,7 +321,7 @@ ms_answer ms_scheduler_tail(ms_scheduler *s, uint32_t number, uint32_t jid, ms_j
     ms_slave *slave = &s->slaves[number];
     ms_job *job = attempt->job;
     if (job != NULL)
-        ms_end_relations(job);
+        ms_end_relations(s, job);
     s->spawns[attempt->ordinal] = true;
     ms_measure_answer(s, slave, attempt->ordinal, now);
     ms_attempt_end(s, attempt);

@@ -189,9 +189,12 @@ typedef struct ms_scheduler {
     uint64_t heartbeat_ns, ticked_at;
     uint64_t lag_ns; /* how long an answer may lie at the master before it is looked at: the caller's to tell */
     ms_bitset sets[MS_SET_COUNT];
+    void (*no_memory)(void *owner); /* ends the process; null: abort */
+    void *owner;
 } ms_scheduler;
 
-/* `job_count` ordinals. Null when there is no memory. */
+/* `job_count` ordinals. Null when there is no memory. When there is none later, in the middle of an event, `no_memory` is called: it does
+ * not return, and calls no function of the scheduler but ms_scheduler_dropping. */
 ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_t heartbeat_ns);
 void ms_scheduler_destroy(ms_scheduler *scheduler);
 

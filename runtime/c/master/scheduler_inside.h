@@ -13,7 +13,9 @@ enum {
 };
 
 /* The scheduler's own tables are small; a machine that can't give them to us can't go on. */
-void *ms_scheduler_grow(void *block, size_t size);
+void *ms_scheduler_grow(ms_scheduler *scheduler, void *block, size_t size);
+/* There is no memory. */
+_Noreturn void ms_scheduler_starve(ms_scheduler *scheduler);
 void ms_scheduler_act(ms_scheduler *scheduler, ms_action action);
 
 /* ---- Attempts ---- */
@@ -72,7 +74,7 @@ void ms_recall_tick(ms_scheduler *scheduler, uint64_t now);
 /* ---- Ends ---- */
 
 /* The job's relations; a machine that has no memory for them can't go on. */
-ms_relations *ms_end_relations(ms_job *job);
+ms_relations *ms_end_relations(ms_scheduler *scheduler, ms_job *job);
 /* A job that is in no place any more has ended. What follows from it is left to ms_end_settle. */
 void ms_end_job(ms_scheduler *scheduler, ms_job *job, ms_end end, ms_job *source);
 /* The attempt of a running job goes on for nothing, until it is answered. The job is in no place then. */

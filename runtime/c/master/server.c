@@ -23,6 +23,7 @@ enum { EVENT_MAX = 64, LINE_MAX_SIZE = 512, TICKS_FOR_A_HEARTBEAT = 4, DESCRIPTO
 #define LONELY_NS 5000000000u   /* after so long without a slave it says what to start */
 #define LAG_MAX_NS 200000000u
 #define LAG_FORGET_NS 100000000u
+#define RESERVE_SIZE ((size_t)1 << 20)
 #define FAREWELL_NS 1000000000u /* how long the last words may take */
 
 void ms_server_log(ms_server *server, const char *format, ...)
@@ -348,6 +349,29 @@ static void shut(ms_server *server)
         ms_watch_end(server->watch);
 }
 
+/* In the middle of what the scheduler does, so nothing of it can be cancelled or looked at any more. */
+static void end_without_memory(void *owner)
+{
+    ms_server *server = owner;
+    char line[LINE_MAX_SIZE];
+    free(server->reserve);
+    server->reserve = NULL;
+    for (int i = 0; i < server->door_count; i++)
+        ms_socket_unlisten(&server->doors[i].listener);
+    if (server->http != NULL)
+        ms_http_destroy(server->http);
+    ms_peers_farewell(server, server->now + FAREWELL_NS);
+    if (server->watch != NULL)
+        ms_watch_end(server->watch);
+    if (atomic_load(&server->stopping)) /* the program has said what there was to say */
+        _exit(ms_output_flush() ? server->stop_status : 1);
+    snprintf(line, sizeof line, "%s%s-master: out of memory: no room for what is to be known of %llu jobs\n",
+             server->progress_shown ? "\r\033[K" : "", ms_program.name,
+             (unsigned long long)(server->submitted_count - server->finished_count - server->failed_count));
+    ms_output_end_unless_stuck(line);
+    _exit(1);
+}
+
 static void say_where_the_status_is(ms_server *server)
 {
     char text[MS_ADDRESS_TEXT_MAX + 16];
@@ -437,7 +461,12 @@ ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool,
     server->wake_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     server->http_deadline = UINT64_MAX;
     server->scheduler = ms_scheduler_create(ms_program.job_count, options->lost_max, (uint64_t)(options->heartbeat * 1e9));
-    if (server->poll < 0 || server->wake_descriptor < 0 || server->scheduler == NULL ||
+    server->reserve = malloc(RESERVE_SIZE);
+    if (server->scheduler != NULL) {
+        server->scheduler->no_memory = end_without_memory;
+        server->scheduler->owner = server;
+    }
+    if (server->poll < 0 || server->wake_descriptor < 0 || server->scheduler == NULL || server->reserve == NULL ||
         !ms_poll_add(server->poll, server->wake_descriptor, &server->wake_source) || !open_doors(server, descriptor_max, wrong, message) ||
         !open_status(server, wrong, message)) {
         ms_server_destroy(server);
@@ -451,8 +480,9 @@ bool ms_server_start(ms_server *server)
     return pthread_create(&server->thread, NULL, run, server) == 0;
 }
 
-void ms_server_stop(ms_server *server)
+void ms_server_stop(ms_server *server, int status)
 {
+    server->stop_status = status;
     atomic_store(&server->stopping, true);
     wake(server);
     pthread_join(server->thread, NULL);
@@ -474,6 +504,7 @@ void ms_server_destroy(ms_server *server)
     pthread_mutex_destroy(&server->cancel_lock);
     free(server->by_slave);
     free(server->spare_buffer);
+    free(server->reserve);
     for (uint32_t i = 0; i < server->spare_tail_count; i++)
         ms_bytes_free(&server->spare_tails[i]);
     free(server->cancelled);

@@ -38,8 +38,9 @@ typedef struct ms_server ms_server;
 ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool, bool *wrong, char message[MS_MESSAGE_MAX]);
 /* Starts the I/O thread. False: it could not. */
 bool ms_server_start(ms_server *server);
-/* Cancels what has not ended, tells the slaves to go, ends the I/O thread, removes the socket files. */
-void ms_server_stop(ms_server *server);
+/* Cancels what has not ended, tells the slaves to go, ends the I/O thread, removes the socket files. When there is no memory for that, the
+ * slaves are told at once, and the process ends with this status. */
+void ms_server_stop(ms_server *server, int status);
 void ms_server_destroy(ms_server *server);
 /* Does the same soon, and ends the process with this status. Safe in signal handlers; the first call counts. */
 void ms_server_quit(ms_server *server, int status);
