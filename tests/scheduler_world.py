@@ -438,14 +438,16 @@ class World:
         self.check_recalls()
 
     def check_recalls(self) -> None:
-        """When there is nothing to think about, no slave starves beside a queue."""
+        """When there is nothing to think about and no recall to be answered, no slave starves beside a queue."""
         scheduler = self.scheduler
-        if scheduler.look_at != NEVER or scheduler.pending.first or not any(map(self.starves, self.slaves)):
+        if scheduler.look_at != NEVER or scheduler.pending.first or self.asked:
+            return
+        if not any(map(self.starves, self.slaves)):
             return
         for slave, attempts in self.slaves.items():
             queued = len(attempts.keys() - self.lent - self.given_up) - self.slots[slave]
             queued = min(queued, len(attempts.keys() - self.lent - self.given_up - self.begun))
-            assert queued <= 0 or slave in self.asked or slave in self.left or scheduler.slaves[slave].dropped
+            assert queued <= 0 or slave in self.left or scheduler.slaves[slave].dropped
 
     def listed_by_depth(self) -> Iterator[Job]:
         for depth in range(DEPTH_MAX):
