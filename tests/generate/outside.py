@@ -137,7 +137,7 @@ def _read(twin: Twin, e: Builtin, given: list[Any]) -> Any:
     data = twin.files.get(given[0])
     if data is None:
         shown = given[0].decode("latin-1")
-        raise Failed(f"cannot read {shown}: No such file or directory")
+        raise Failed(f'cannot read "{shown}": No such file or directory')
     if len(given) == 3:
         low, high = (min(max(each, 0), len(data)) for each in given[1:])
         return data[low:high]
