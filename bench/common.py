@@ -51,6 +51,11 @@ def spread(values: list[float]) -> str:
     return f"±{100 * max(abs(v - middle) for v in values) / middle:.0f} %"
 
 
+def record(values: list[float]) -> dict[str, float]:
+    """What the results keep of the rounds of one measure."""
+    return {"median": statistics.median(values), "low": min(values), "high": max(values), "rounds": len(values)}
+
+
 def timed(command: list[str | Path]) -> float:
     """The processor's seconds, which other work on the machine disturbs least."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -66,6 +71,14 @@ def alternate(rounds: int, *measures: Callable[[], float]) -> list[list[float]]:
         for measure, found in zip(measures, values, strict=True):
             found.append(measure())
     return values
+
+
+def status_of(pid: int, key: str) -> int:
+    """A number of /proc/PID/status; kB become bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1]) * (1024 if line.endswith("kB") else 1)
+    raise SystemExit(f"this system does not tell {key}")
 
 
 def output_of(command: list[str | Path]) -> list[float]:

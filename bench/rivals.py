@@ -18,12 +18,29 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from common import HERE, ROOT, Bench, alternate, spread, with_slaves
+from common import HERE, ROOT, Bench, alternate, record, spread, with_slaves
+from targets import Target
 
+SLEEPING = "bare sockets, sleeping"
 KINDS = ("noop", "trip", "in", "out")
 UNITS = {"noop": "jobs/s", "trip": "us", "in": "MB/s", "out": "MB/s"}
 PAYLOAD_BYTES = 8_000_000
 TIME_S = 300
+NOOP, TRIP, IN, OUT = (("rivals", kind, "M/s") for kind in KINDS)
+TARGETS = (
+    Target("no-op jobs a second", 1_000_000, NOOP, unit="/s"),
+    Target("no-op jobs beside bare sockets, window 64", 0.4, NOOP, ("rivals", "noop", "bare sockets, window 64")),
+    Target("no-op jobs beside MPI over TCP", 5, NOOP, ("rivals", "noop", "MPI over TCP")),
+    Target("no-op jobs beside Erlang", 8, NOOP, ("rivals", "noop", "Erlang")),
+    Target("no-op jobs beside Ray", 100, NOOP, ("rivals", "noop", "Ray")),
+    Target("no-op jobs beside Dask", 100, NOOP, ("rivals", "noop", "Dask")),
+    Target("round trip beside bare sockets that sleep", 1.25, TRIP, ("rivals", "trip", SLEEPING), at_most=True),
+    *(
+        Target(f"8 MB {what} beside {other}", bound, path, ("rivals", kind, other))
+        for what, kind, path in (("arguments", "in", IN), ("results", "out", OUT))
+        for other, bound in (("bare sockets", 0.7), ("MPI over TCP", 1), ("Ray", 1))
+    ),
+)
 OURS = {"noop": "noop", "trip": "round_trip", "in": "payload_in", "out": "payload_out"}
 
 
@@ -87,9 +104,10 @@ def raw(bench: Bench) -> list[Rival]:
         return []
     windows = {window: {"noop": (window,)} for window in ("1", "64")}
     return [
-        Rival("bare sockets, window 64", (program,), counts(2_000_000, 0, 100), windows["64"], bench.work),
+        Rival("bare sockets, window 64", (program,), counts(2_000_000, 0, 0), windows["64"], bench.work),
+        Rival("bare sockets", (program,), counts(0, 0, 100), {}, bench.work),
         Rival("bare sockets, window 1", (program,), counts(50_000, 0, 0), windows["1"], bench.work),
-        Rival("bare sockets, sleeping", (program,), {"trip": 20_000}, {"trip": ("sleep",)}, bench.work),
+        Rival(SLEEPING, (program,), {"trip": 20_000}, {"trip": ("sleep",)}, bench.work),
         Rival("bare sockets, spinning", (program,), {"trip": 20_000}, {"trip": ("spin",)}, bench.work),
     ]
 
@@ -152,7 +170,7 @@ def bench_rivals(bench: Bench) -> None:
         rivals += found
         if not found:
             print(f"rivals: {name} is skipped: it is not here; bench/rivals/install has a script")
-    results: dict[str, dict[str, float]] = {}
+    results: dict[str, dict[str, dict[str, float]]] = {}
     for kind in KINDS:
         program = bench.msc(HERE / "jobs" / f"{OURS[kind]}.ms")
         shrink = 20 if bench.short else 1
@@ -166,11 +184,11 @@ def bench_rivals(bench: Bench) -> None:
     bench.results["rivals"] = results
 
 
-def show(kind: str, values: dict[str, list[float]]) -> dict[str, float]:
+def show(kind: str, values: dict[str, list[float]]) -> dict[str, dict[str, float]]:
     middles = {name: statistics.median(found) for name, found in values.items()}
     ours = middles["M/s"]
     print(f"\nrivals, {kind}: {UNITS[kind]}; how many times better M/s is\n")
     for name, middle in sorted(middles.items(), key=lambda item: item[1], reverse=kind != "trip"):
         ratio = middle / ours if kind == "trip" else ours / middle
         print(f"{name:26}{middle:14,.1f} {UNITS[kind]:7}{spread(values[name]):>8}{ratio:12.2f} x")
-    return middles
+    return {name: record(found) for name, found in values.items()}

@@ -16,9 +16,14 @@ import threading
 import time
 from pathlib import Path
 
-from common import HERE, Bench, slaves_of
+from common import HERE, Bench, slaves_of, status_of
+from targets import Target
 
 SLAVES = (2, 16, 64, 1000, 10_000)
+TARGETS = (
+    Target("no-op jobs, 16 slaves beside two", 0.8, ("scale", "16", "rate"), ("scale", "2", "rate")),
+    Target("no-op jobs, 64 slaves beside two", 0.8, ("scale", "64", "rate"), ("scale", "2", "rate")),
+)
 FINGERPRINT = slice(20, 52)  # of a hello, header included
 
 
@@ -36,14 +41,6 @@ def fingerprint_of(bench: Bench, program: Path) -> str:
         slave.wait()
     path.unlink()
     return said[FINGERPRINT].hex()
-
-
-def status_of(pid: int, key: str) -> int:
-    """A number of /proc/PID/status; kB become bytes."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(key + ":"):
-            return int(line.split()[1]) * (1024 if line.endswith("kB") else 1)
-    raise SystemExit(f"this system does not tell {key}")
 
 
 def start_master(program: Path, address: str, *words: str) -> subprocess.Popen[str]:

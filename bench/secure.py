@@ -11,6 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from common import HERE, Bench, alternate, slaves_of, spread
+from targets import Target
+
+TARGETS = (
+    Target("no-op jobs encrypted beside plain", 0.5, ("secure", "no-op jobs", "ratio")),
+    Target("8 MB arguments, encrypted", 1500, ("secure", "8 MB there", "encrypted"), unit="MB/s"),
+    Target("8 MB results, encrypted", 1500, ("secure", "8 MB back", "encrypted"), unit="MB/s"),
+    Target("jobs of 1 ms encrypted beside plain", 0.98, ("secure", "jobs of 1 ms", "ratio")),
+)
 
 # For each kind: the program, how many slaves, how many jobs, the unit, and how much of it one job is.
 KINDS = {
