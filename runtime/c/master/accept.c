@@ -65,26 +65,17 @@ static void admit(ms_server *server, const ms_door *door, int descriptor, const 
 /* At most one line a second. */
 static bool may_log(ms_server *server)
 {
-    if (server->accept_logged_at != 0 && server->now - server->accept_logged_at < ACCEPT_LOG_NS)
-        return false;
-    server->accept_logged_at = server->now;
-    return true;
+    ms_quota_turn(&server->turned_away_told, server->now, ACCEPT_LOG_NS);
+    return ms_quota_take(&server->turned_away_told, 1);
 }
 
 void ms_peers_log_stranger(ms_server *server, const ms_peer *peer)
 {
-    if (server->now - server->strangers_since >= STRANGERS_NS) {
-        if (server->strangers_untold > 0)
-            ms_server_log(server, "%u more connections were cut off or refused", server->strangers_untold);
-        server->strangers_since = server->now;
-        server->strangers_told = server->strangers_untold = 0;
-    }
-    if (peer == NULL)
-        return;
-    if (server->strangers_told++ < STRANGERS_TOLD)
+    uint32_t untold = ms_quota_turn(&server->strangers_told, server->now, STRANGERS_NS);
+    if (untold > 0)
+        ms_server_log(server, "%u more connections were cut off or refused", untold);
+    if (peer != NULL && ms_quota_take(&server->strangers_told, STRANGERS_TOLD))
         ms_server_log(server, "%s%s%s", peer->name, peer->name[0] == '\0' ? "" : ": ", peer->reason);
-    else
-        server->strangers_untold++;
 }
 
 static bool make_room(ms_server *server, const ms_door *door)

@@ -62,18 +62,11 @@ ms_failure *ms_loss_failure(const ms_job *job)
 void ms_loss_log(ms_server *server, const ms_peer *peer, const ms_job *job, const void *cause, uint32_t cause_size)
 {
     char words[MS_CAUSE_MAX + 1];
-    if (server->now - server->deaths_since >= DEATHS_NS) {
-        if (server->deaths_untold > 0)
-            ms_server_log(server, "%u more workers died", server->deaths_untold);
-        server->deaths_since = server->now;
-        server->deaths_told = server->deaths_untold = 0;
-    }
-    if (peer == NULL)
+    uint32_t untold = ms_quota_turn(&server->deaths_told, server->now, DEATHS_NS);
+    if (untold > 0)
+        ms_server_log(server, "%u more workers died", untold);
+    if (peer == NULL || !ms_quota_take(&server->deaths_told, DEATHS_TOLD))
         return;
-    if (server->deaths_told++ >= DEATHS_TOLD) {
-        server->deaths_untold++;
-        return;
-    }
     ms_printable(words, sizeof words, cause, cause_size);
     ms_server_log(server, "slave %s: a worker died of %s, 1 job %s", peer->name, words[0] == '\0' ? "?" : words,
                   job->place == MS_PLACE_ENDED ? "has failed" : "goes back to the queue");

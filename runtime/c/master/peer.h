@@ -5,6 +5,7 @@
 #ifndef MS_PEER_H
 #define MS_PEER_H
 
+#include "master/quota.h"
 #include "master/scheduler.h"
 #include "master/server.h"
 #include "master/watch.h"
@@ -98,11 +99,8 @@ struct ms_server {
     bool accept_crowded; /* too many had not said who they are; tried again as soon as there are fewer */
     bool closing;
     bool wake_needed; /* somebody waits for what happened in this turn */
-    uint64_t ticked_at, accept_logged_at;
-    uint64_t strangers_since; /* of those that never became slaves: so many had a line in the log since then, so many had none */
-    uint32_t strangers_told, strangers_untold;
-    uint64_t deaths_since; /* of workers: so many had a line in the log since then, so many had none */
-    uint32_t deaths_told, deaths_untold;
+    uint64_t ticked_at;
+    ms_quota turned_away_told, strangers_told, deaths_told; /* lines in the log: on connections, those that never became slaves, workers */
     uint64_t drained_at; /* when nothing was left that had come */
     uint64_t lonely_since; /* no slave since then */
     bool lonely_said;
