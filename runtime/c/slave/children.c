@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CHILD_CAPACITY = 64 };
-
 /* ---- Records ---- */
 
 /* False: more than one job may hold. Without a limit nothing is counted. */
@@ -80,28 +78,18 @@ bool ms_child_add_hole(ms_job *job, uint32_t offset, ms_job *dependency)
 
 static bool reserve_numbers(ms_executor *executor)
 {
-    if (executor->free_count > 0)
+    if (executor->child_numbers.count > 0)
         return true;
-    uint32_t before = executor->child_capacity, capacity = before == 0 ? FIRST_CHILD_CAPACITY : before * 2;
-    ms_job **children = realloc(executor->children, capacity * sizeof *children);
-    if (children == NULL)
-        return false;
-    executor->children = children;
-    uint32_t *numbers = realloc(executor->free_numbers, capacity * sizeof *numbers);
-    if (numbers == NULL)
-        return false;
-    executor->free_numbers = numbers;
-    memset(children + before, 0, (capacity - before) * sizeof *children);
-    for (uint32_t number = capacity - 1; number >= before && number > 0; number--)
-        numbers[executor->free_count++] = number;
-    executor->child_capacity = capacity;
-    return true;
+    ms_job **children = ms_free_numbers_grow(&executor->child_numbers, executor->children, sizeof *children);
+    if (children != NULL)
+        executor->children = children;
+    return children != NULL;
 }
 
 static void forget(ms_executor *executor, ms_job *job)
 {
     executor->children[job->number] = NULL;
-    executor->free_numbers[executor->free_count++] = job->number;
+    ms_free_numbers_give(&executor->child_numbers, job->number);
     free_record(job);
 }
 
@@ -150,14 +138,14 @@ bool ms_child_start(ms_job *job)
     }
     bool fine = reserve_numbers(executor);
     if (fine) {
-        job->number = executor->free_numbers[executor->free_count - 1];
+        job->number = ms_free_numbers_take(&executor->child_numbers);
         fine = encode(&frame, job, 0) && give(executor, &frame);
         if (fine) {
-            executor->free_count--;
             executor->children[job->number] = job;
             ms_executor_linger(executor);
             ms_executor_wait_for_room(executor);
         } else {
+            ms_free_numbers_give(&executor->child_numbers, job->number);
             job->number = 0;
         }
     }
@@ -225,11 +213,10 @@ void ms_children_end(ms_worker *w)
 
 void ms_children_forget(ms_executor *executor)
 {
-    executor->free_count = 0;
-    for (uint32_t number = executor->child_capacity; number-- > 1;) {
+    ms_free_numbers_clear(&executor->child_numbers);
+    for (uint32_t number = 1; number < executor->child_numbers.capacity; number++) {
         ms_job *job = executor->children[number];
         executor->children[number] = NULL;
-        executor->free_numbers[executor->free_count++] = number;
         if (job != NULL && job->owner == NULL)
             free_record(job);
         else if (job != NULL)
@@ -239,11 +226,11 @@ void ms_children_forget(ms_executor *executor)
 
 void ms_children_destroy(ms_executor *executor)
 {
-    for (uint32_t i = 0; i < executor->child_capacity; i++)
+    for (uint32_t i = 0; i < executor->child_numbers.capacity; i++)
         if (executor->children[i] != NULL)
             free_record(executor->children[i]);
     free(executor->children);
-    free(executor->free_numbers);
+    ms_free_numbers_close(&executor->child_numbers);
 }
 
 /* ---- Ends ---- */
@@ -322,7 +309,7 @@ bool ms_executor_child_ended(ms_executor *executor, const uint8_t *payload, uint
     payload += MS_RESULT_HEAD_SIZE;
     size -= MS_RESULT_HEAD_SIZE;
     pthread_mutex_lock(&executor->lock);
-    ms_job *job = number < executor->child_capacity ? executor->children[number] : NULL;
+    ms_job *job = number < executor->child_numbers.capacity ? executor->children[number] : NULL;
     bool fine = job != NULL && !job->answered;
     if (fine && job->owner == NULL) {
         forget(executor, job);

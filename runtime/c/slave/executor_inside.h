@@ -5,6 +5,7 @@
 
 #include "core/task.h"
 #include "slave/executor.h"
+#include "slave/free_numbers.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -65,9 +66,7 @@ struct ms_executor {
     bool ending;
 
     ms_job **children; /* by number */
-    uint32_t child_capacity;
-    uint32_t *free_numbers;
-    uint32_t free_count;
+    ms_free_numbers child_numbers;
     uint64_t end_number;
 
     int descriptor; /* -1 until there is one */

@@ -9,7 +9,7 @@ enum { FIRST_CAPACITY = 64 };
 void ms_relay_free(ms_relay *relay)
 {
     free(relay->table);
-    free(relay->free_numbers);
+    ms_free_numbers_close(&relay->free_numbers);
     *relay = (ms_relay){0};
 }
 
@@ -21,22 +21,12 @@ void ms_numbers_free(ms_numbers *numbers)
 
 static bool reserve(ms_relay *relay)
 {
-    if (relay->free_count > 0)
+    if (relay->free_numbers.count > 0)
         return true;
-    uint32_t before = relay->capacity, capacity = before == 0 ? FIRST_CAPACITY : before * 2;
-    ms_relayed *table = realloc(relay->table, capacity * sizeof *table);
-    if (table == NULL)
-        return false;
-    relay->table = table;
-    uint32_t *free_numbers = realloc(relay->free_numbers, capacity * sizeof *free_numbers);
-    if (free_numbers == NULL)
-        return false;
-    relay->free_numbers = free_numbers;
-    memset(table + before, 0, (capacity - before) * sizeof *table);
-    for (uint32_t number = capacity - 1; number >= before && number > 0; number--)
-        free_numbers[relay->free_count++] = number;
-    relay->capacity = capacity;
-    return true;
+    ms_relayed *table = ms_free_numbers_grow(&relay->free_numbers, relay->table, sizeof *table);
+    if (table != NULL)
+        relay->table = table;
+    return table != NULL;
 }
 
 /* Workers take the lowest numbers that are free, so a number is never far beyond those that were in use before. */
@@ -60,7 +50,7 @@ uint32_t ms_relay_add(ms_relay *relay, ms_numbers *numbers, void *worker, uint32
 {
     if (own == 0 || !reserve_own(numbers, own) || numbers->table[own] != 0 || !reserve(relay))
         return 0;
-    uint32_t number = relay->free_numbers[--relay->free_count];
+    uint32_t number = ms_free_numbers_take(&relay->free_numbers);
     relay->table[number] = (ms_relayed){.worker = worker, .number = own, .used = true};
     numbers->table[own] = number;
     return number;
@@ -81,7 +71,7 @@ static void forget_when_over(ms_relay *relay, ms_numbers *numbers, uint32_t numb
     if (numbers != NULL)
         numbers->table[one->number] = 0;
     *one = (ms_relayed){0};
-    relay->free_numbers[relay->free_count++] = number;
+    ms_free_numbers_give(&relay->free_numbers, number);
 }
 
 void ms_relay_release(ms_relay *relay, ms_numbers *numbers, uint32_t number)
@@ -92,7 +82,7 @@ void ms_relay_release(ms_relay *relay, ms_numbers *numbers, uint32_t number)
 
 bool ms_relay_answer(ms_relay *relay, uint32_t number, void **worker, uint32_t *own)
 {
-    ms_relayed *one = number < relay->capacity ? &relay->table[number] : NULL;
+    ms_relayed *one = number < relay->free_numbers.capacity ? &relay->table[number] : NULL;
     if (one == NULL || !one->used || one->answered)
         return false;
     one->answered = true;

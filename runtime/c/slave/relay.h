@@ -5,6 +5,8 @@
 #ifndef MS_RELAY_H
 #define MS_RELAY_H
 
+#include "slave/free_numbers.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,9 +19,7 @@ typedef struct ms_relayed {
 
 typedef struct ms_relay {
     ms_relayed *table; /* by the slave's number; 0 is nobody's */
-    uint32_t capacity;
-    uint32_t *free_numbers;
-    uint32_t free_count;
+    ms_free_numbers free_numbers;
 } ms_relay;
 
 /* The slave's numbers by those of one worker; 0: not in use. */
