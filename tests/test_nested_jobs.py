@@ -98,17 +98,18 @@ def test_a_cancelled_job_takes_along_what_it_started(world: World) -> None:
     assert world.run("cancel_outer") == Ended(0, "after it 5\n", "")
 
 
-def test_no_more_threads(world: World) -> None:
-    """A slave that cannot begin a job gives it back, and says so."""
+@pytest.mark.parametrize("options", [[], ["--quiet"]])
+def test_no_more_threads(world: World, options: list[str]) -> None:
+    """A slave that cannot begin a job gives it back, and says so, unless it is to be quiet."""
     master = world.master("one", ROW, 12)
-    small = world.slave("-j", "1", "--waiting-max", "4")
+    small = world.slave("-j", "1", "--waiting-max", "4", *options)
     large = world.slave("-j", "1")
     ended = finish(master)
     assert ended.out == "result 12\n"
     assert finish(large).status == 0
     log = finish(small)
     assert log.status == 0
-    assert log.err == "" or "prog-slave: no more threads for jobs: 5 wait for others here" in log.err
+    assert log.err == "" or not options and "prog-slave: no more threads for jobs: 5 wait for others here" in log.err
 
 
 def spawn(jid: int, number: int, ordinal: int, arguments: bytes, holes: bytes = b"", flags: int = 0) -> bytes:

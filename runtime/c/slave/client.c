@@ -8,11 +8,11 @@
 #include "net/poll.h"
 #include "net/socket.h"
 #include "slave/executor.h"
+#include "slave/say.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,18 +78,6 @@ typedef struct client {
     client_end end;
     char why[MS_MESSAGE_MAX];
 } client;
-
-static void __attribute__((format(printf, 2, 3))) say(const client *c, const char *format, ...)
-{
-    va_list arguments;
-    if (c->options->quiet)
-        return;
-    fprintf(stderr, "%s-slave: ", ms_program.name);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-}
 
 static void finish(client *c, client_end end, const char *why)
 {
@@ -281,7 +269,7 @@ static client_end connect_to_master(client *c, ms_welcome *words)
         if (end != MASTER_LOST || waited >= patience_ns || c->options->once)
             return end;
         if (!said && waited >= SAY_SO_NS) {
-            say(c, "waiting for a master: %s", c->why);
+            ms_say(c->options->quiet, "waiting for a master: %s", c->why);
             said = true;
         }
         uint64_t left_ms = (patience_ns - waited) / MS_IN_NS + 1;
@@ -506,7 +494,7 @@ static bool comes_back(client *c)
         return false;
     if (!steady && (double)(now - c->lost_at) >= c->options->connect_for * 1e9)
         return false;
-    say(c, "the master at %s is gone: %s; trying to find one for %g s", c->master, c->why, c->options->connect_for);
+    ms_say(c->options->quiet, "the master at %s is gone: %s; trying to find one for %g s", c->master, c->why, c->options->connect_for);
     ms_executor_disconnect(c->executor);
     close(c->descriptor);
     c->descriptor = -1;
@@ -528,16 +516,16 @@ static int status_of(const client *c)
     case MASTER_SAID_BYE: return 0;
     case LEFT: return c->worn_out ? MS_CLIENT_REPLACE : 0;
     case STOPPED: return 128 + atomic_load(&ms_client_signal);
-    case REFUSED: say(c, "%s", c->why); return STATUS_REFUSED;
+    case REFUSED: ms_say(c->options->quiet, "%s", c->why); return STATUS_REFUSED;
     case DISCONNECTED:
     case MASTER_LOST:
         if (c->sought && c->connected_at == 0 && c->options->replaces)
             return 0;
         if (c->sought) {
-            say(c, "%s", c->why);
+            ms_say(c->options->quiet, "%s", c->why);
             return STATUS_NO_MASTER;
         }
-        say(c, "the master at %s is gone: %s", c->master, c->why);
+        ms_say(c->options->quiet, "the master at %s is gone: %s", c->master, c->why);
         return STATUS_NO_MASTER;
     }
     return STATUS_NO_MASTER;
@@ -561,7 +549,7 @@ int ms_client_run(const ms_client_options *options, int signals)
     ms_welcome words;
     int status = STATUS_FAILED;
     if (!prepare(&c)) {
-        fprintf(stderr, "%s-slave: cannot start: %s\n", ms_program.name, strerror(errno));
+        ms_say(false, "cannot start: %s", strerror(errno));
         release(&c);
         return status;
     }

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "slave/pool.h"
+#include "slave/say.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -523,9 +524,9 @@ static void give_back_starved(ms_executor *executor)
     if (!executor->starved || executor->queue_count == 0)
         return;
     if (!executor->starved_said && !executor->options.is_worker)
-        fprintf(stderr, "%s-slave: no more %s for jobs: %u wait for others here; further ones go back to the master\n", ms_program.name,
-                executor->pool == NULL ? "threads" : "workers",
-                executor->pool == NULL ? executor->worker_count : ms_pool_waiting_count(executor->pool));
+        ms_say(executor->options.quiet, "no more %s for jobs: %u wait for others here; further ones go back to the master",
+               executor->pool == NULL ? "threads" : "workers",
+               executor->pool == NULL ? executor->worker_count : ms_pool_waiting_count(executor->pool));
     executor->starved_said = true;
     take_back(executor, &jids);
     ms_executor_put(executor, (ms_header){0, MS_RECALLED, (uint32_t)jids.size}, jids.data);

@@ -5,6 +5,7 @@
 #include "slave/cell.h"
 #include "slave/client.h"
 #include "slave/pristine.h"
+#include "slave/say.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -191,7 +192,7 @@ static void catch_signals(void)
 
 static int complain(const char *message, int status)
 {
-    fprintf(stderr, "%s-slave: %s\n", ms_program.name, message);
+    ms_say(false, "%s", message);
     return status;
 }
 

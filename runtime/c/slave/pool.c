@@ -5,11 +5,11 @@
 #include "net/channel.h"
 #include "net/poll.h"
 #include "net/socket.h"
+#include "slave/say.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,18 +24,6 @@ enum {
 #define MS_IN_NS 1000000u
 #define AGAIN_NS 50000000u       /* when no worker could be started, the next attempt */
 #define COMPLAIN_NS 5000000000u
-
-static void __attribute__((format(printf, 2, 3))) say(const ms_pool *pool, const char *format, ...)
-{
-    va_list arguments;
-    if (pool->executor->options.quiet)
-        return;
-    fprintf(stderr, "%s-slave: ", ms_program.name);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-}
 
 static uint32_t slots_of(const ms_pool *pool)
 {
@@ -103,7 +91,7 @@ static void complain(ms_pool *pool, const char *why)
     if (pool->complained_at != 0 && now - pool->complained_at < COMPLAIN_NS)
         return;
     pool->complained_at = now;
-    say(pool, "cannot start a worker: %s", why);
+    ms_say(pool->executor->options.quiet, "cannot start a worker: %s", why);
 }
 
 static void free_process(ms_process *p)
@@ -442,7 +430,7 @@ static void tell_crash(ms_process *p, const ms_work *job, int status)
     char cause[MS_CAUSE_MAX] = "what it said, which breaks the rules";
     if (!p->distrusted)
         name_cause(cause, status);
-    say(p->pool, "a worker died of %s in job %s", cause, ms_program.jobs[job->ordinal - 1].name);
+    ms_say(p->pool->executor->options.quiet, "a worker died of %s in job %s", cause, ms_program.jobs[job->ordinal - 1].name);
     ms_put_u32(payload, job->jid);
     memcpy(payload + 4, cause, strlen(cause));
     ms_executor_put(p->pool->executor, (ms_header){0, MS_CRASHED, (uint32_t)(4 + strlen(cause))}, payload);
@@ -495,7 +483,7 @@ static void take_reports(ms_pool *pool)
                 break;
             }
     if (state == MS_REPORT_END) {
-        say(pool, "the process that starts workers is gone, and they with it");
+        ms_say(pool->executor->options.quiet, "the process that starts workers is gone, and they with it");
         _exit(1);
     }
 }
