@@ -109,7 +109,7 @@ def test_no_more_threads(world: World, options: list[str]) -> None:
     assert finish(large).status == 0
     log = finish(small)
     assert log.status == 0
-    assert log.err == "" or not options and "prog-slave: no more threads for jobs: 5 wait for others here" in log.err
+    assert log.err == "" or (not options and "prog-slave: no more threads for jobs: 5 wait for others here" in log.err)
 
 
 def spawn(jid: int, number: int, ordinal: int, arguments: bytes, holes: bytes = b"", flags: int = 0) -> bytes:
