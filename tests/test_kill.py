@@ -60,9 +60,11 @@ class Run:
         )  # fmt: skip
 
         def start() -> subprocess.Popen[bytes]:
+            """Once the master has listened, one that does not reach it at once is late, and need not look for long."""
+            connect_for_s = 1 if (directory / "s").exists() else CONNECT_FOR_S
             with self.log.open("ab") as log:
                 return subprocess.Popen(
-                    [str(compiled.slave), address, "-j", "1", "--connect-for", str(CONNECT_FOR_S)],
+                    [str(compiled.slave), address, "-j", "1", "--connect-for", str(connect_for_s)],
                     cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 )  # fmt: skip
 
