@@ -33,6 +33,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_input_does_harm(target: str, built: Path) -> None:
     corpus = RUNTIME / "fuzz" / "corpus" / target
+    if not (built / "replay" / f"fuzz_{target}").exists():
+        assert target == "secure"
+        pytest.skip("there is no libsodium to build with")
     crash = built / f"{target}-crash"
     command = [built / "replay" / f"fuzz_{target}", "--seconds", SECONDS, "--seed", SEED, "--crash", crash, corpus]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

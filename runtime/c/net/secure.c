@@ -354,11 +354,12 @@ size_t ms_secure_open(ms_secure *secure, uint8_t *bytes, size_t room)
     size_t done = 0, size;
     for (;;) {
         size_t left = room - done, part = secure->opened_size < left ? secure->opened_size : left;
-        if (part > 0)
+        if (part > 0) {
             memcpy(bytes + done, secure->opened, part);
-        secure->opened += part;
-        secure->opened_size -= part;
-        done += part;
+            secure->opened += part;
+            secure->opened_size -= part;
+            done += part;
+        }
         if (done == room || (size = whole_record(secure)) == 0)
             return done;
         if (size <= room - done) {
