@@ -16,11 +16,9 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "running.md"
@@ -59,27 +57,23 @@ def rows(page: str) -> Iterator[Row]:
             yield Row(cells[0], named, line)
 
 
-def results(report: Path) -> Iterator[tuple[str, bool, str]]:
-    """Each test that was run, without its parameters: whether it passed, and what it said."""
-    for case in ElementTree.parse(report).iter("testcase"):
-        if case.find("skipped") is not None:
-            continue
-        wrong = next((part for part in (case.find("failure"), case.find("error")) if part is not None), None)
-        name = case.get("name", "").partition("[")[0]
-        test = f"{case.get('classname', '').replace('.', '/')}.py::{name}"
-        yield test, wrong is None, "" if wrong is None else f"{case.get('name')}\n{wrong.text}"
-
-
-def play(tests: Sequence[str]) -> list[tuple[str, bool, str]]:
-    """All of them once, in a process of their own."""
-    with tempfile.TemporaryDirectory(prefix="ms-repeat-") as directory:
-        report = Path(directory) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *tests]
-        environment = {**os.environ, "MS_TEST_TIME": os.environ.get("MS_TEST_TIME", "600")}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        if not report.exists():
-            raise SystemExit(f"pytest made no report:\n{done.stdout}{done.stderr}")
-        return list(results(report))
+def play(tests: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """All of them once, in a process of their own; each as soon as it has ended, without its parameters, and whether
+    it passed. What failed is told at the end."""
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *tests]
+    environment = {**os.environ, "MS_TEST_TIME": os.environ.get("MS_TEST_TIME", "600")}
+    pipe = subprocess.PIPE
+    said = []
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=None, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if match := re.match(r"(\S+::\w+)(?:\[.*\])? (PASSED|FAILED|ERROR)\b", line):
+                yield match[1], match[2] == "PASSED"
+    if process.returncode != 0:
+        print("".join(said), flush=True)
+    if process.returncode not in (0, 1):
+        raise SystemExit(f"pytest ended with status {process.returncode}")
 
 
 def commit_of_runtime() -> str:
@@ -107,16 +101,14 @@ def repeat(record: Path, counts: Counts, wanted: Sequence[Row], left_out: str, r
     """Whether all went well."""
     tests = list(dict.fromkeys(test for row in wanted for test in row.tests if left_out not in test))
     fine = True
-    for number in range(runs):
-        for test, passed, words in play(tests):
+    record.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(runs):
+        for test, passed in play(tests):
             pair = counts.setdefault(commit_of_runtime(), {}).setdefault(test, [0, 0])
             pair[0] += 1
             pair[1] += not passed
-            if not passed:
-                fine = False
-                print(f"run {number + 1}: {words}", flush=True)
-        record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps(counts, indent=1))
+            fine = fine and passed
+            record.write_text(json.dumps(counts, indent=1))
     return fine
 
 
