@@ -55,4 +55,4 @@ def test_what_fails_is_counted_and_told(
     counts: repeat.Counts = {}
     assert not repeat.repeat(tmp_path / "build" / "record", counts, [row], "left", 2)
     assert counts == {"abc": {"tests/test_it.py::test_fine": [2, 0], "tests/test_it.py::test_wrong": [2, 2]}}
-    assert capsys.readouterr().out.count("AssertionError: assert 'smoke' == 'fire'") == 2
+    assert "AssertionError: assert 'smoke' == 'fire'" in capsys.readouterr().out
