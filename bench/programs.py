@@ -1,4 +1,4 @@
-"""How fast what msc makes is, and msc itself: against gcc -O3, the C and the C++ library, and by the line."""
+"""How fast what msc makes is, and msc: against gcc -O3 and clang -O3, the libraries of C and C++, and by the line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-from common import HERE, ROOT, Bench, alternate, output_of, spread, timed
+from common import HERE, ROOT, Bench, alternate, output_of, record, spread, timed
+from targets import Target
 
 CODE_SIZES = {
     "nbody": 5_000_000, "spectral_norm": 3000, "fannkuch": 10, "mandelbrot": 3000, "matmul": 1000, "matmul_flat": 1000,
@@ -31,35 +32,57 @@ SHORT_SIZES = {
 }  # fmt: skip
 
 
+C_COMPILERS = ("gcc", "clang")
+TARGETS = (
+    Target("generated code, geometric mean", 1.05, ("code", "mean"), unit="x C", at_most=True),
+    Target("generated code, the slowest program", 1.25, ("code", "largest"), unit="x C", at_most=True),
+    Target("unchecked code, geometric mean", 1.0, ("code", "unchecked_mean"), unit="x C", at_most=True),
+)
+
+
 def bench_code(bench: Bench) -> None:
-    """Generated code against gcc -O3 of the same algorithm."""
-    print("\ncode: seconds of processor time of one run\n")
-    print(f"{'program':16}{'M/s':>9}{'':>8}{'unchecked':>11}{'gcc -O3':>10}{'':>8}{'ratio':>8}{'unchecked':>11}")
-    found: dict[str, dict[str, float]] = {}
-    for name, number in (SHORT_SIZES if bench.short else CODE_SIZES).items():
-        size = str(number)
-        program = bench.msc(HERE / "code" / f"{name}.ms")
-        unchecked = bench.msc(HERE / "code" / f"{name}.ms", "--unchecked")
-        reference = bench.cc(HERE / "code" / f"{name}.c")
-        if reference is None:
-            print(f"{name:16}skipped: there is no gcc")
-            continue
-        commands: list[list[str | Path]] = [
-            [f"{program}-master", "--local", "--", size],
-            [f"{unchecked}-master", "--local", "--", size],
-            [reference, size],
-        ]
-        results = [output_of(command) for command in commands]
-        if results[0] != results[2] or results[1] != results[2]:
-            raise SystemExit(f"{name}: the results differ: {results}")
-        ours, bare, theirs = alternate(bench.rounds, *(lambda c=c: timed(c) for c in commands))
-        a, b, c = (statistics.median(v) for v in (ours, bare, theirs))
-        found[name] = {"ms": a, "unchecked": b, "gcc": c, "ratio": a / c, "unchecked_ratio": b / c}
-        print(f"{name:16}{a:9.3f}{spread(ours):>8}{b:11.3f}{c:10.3f}{spread(theirs):>8}{a / c:8.2f}{b / c:11.2f}")
-    if found:
-        ratios = [row["ratio"] for row in found.values()]
-        print(f"\ngeometric mean of the ratios {statistics.geometric_mean(ratios):.3f}, the largest {max(ratios):.2f}")
-    bench.results["code"] = found
+    """Generated code, as it is and unchecked, against the faster of gcc -O3 and clang -O3 of the same algorithm. All of
+    them compile for every x86-64 (or whatever this machine is), which is the default of each."""
+    compilers = [each for each in C_COMPILERS if shutil.which(each)]
+    if not compilers:
+        print("\ncode: skipped, there is no gcc and no clang")
+        return
+    for missing in set(C_COMPILERS) - set(compilers):
+        print(f"\ncode: without {missing}, which is not there")
+    print("\ncode: seconds of processor time of one run; ratios to the faster of the C compilers\n")
+    columns = "".join(f"{each + ' -O3':>11}{'':>7}" for each in compilers)
+    print(f"{'program':14}{'M/s':>8}{'':>7}{'unchecked':>11}{'':>7}{columns}{'ratio':>8}{'unchecked':>11}")
+    found: dict[str, dict[str, object]] = {}
+    ratios: list[tuple[float, float]] = []
+    for name, size in (SHORT_SIZES if bench.short else CODE_SIZES).items():
+        times = against_c(bench, name, str(size), compilers)
+        ours, bare, *theirs = (statistics.median(values) for values in times.values())
+        ratios.append((ours / min(theirs), bare / min(theirs)))
+        row = "".join(f"{statistics.median(values):11.3f}{spread(values):>7}" for values in times.values())
+        print(f"{name:13}{row.removeprefix('  ')}{ratios[-1][0]:8.2f}{ratios[-1][1]:11.2f}", flush=True)
+        found[name] = {kind: record(values) for kind, values in times.items()}
+    means = [statistics.geometric_mean(column) for column in zip(*ratios, strict=True)]
+    largest, largest_unchecked = (max(column) for column in zip(*ratios, strict=True))
+    print(f"\nchecked: geometric mean {means[0]:.3f}, the largest {largest:.2f}")
+    print(f"unchecked: geometric mean {means[1]:.3f}, the largest {largest_unchecked:.2f}")
+    bench.results["code"] = {**found, "mean": means[0], "largest": largest, "unchecked_mean": means[1]}
+
+
+def against_c(bench: Bench, name: str, size: str, compilers: list[str]) -> dict[str, list[float]]:
+    """What each needs for the same result: the checked program, the unchecked one, what the C compilers make."""
+    source = HERE / "code" / f"{name}.ms"
+    commands: dict[str, list[str | Path]] = {}
+    for kind, options in (("ms", ()), ("unchecked", ("--unchecked",))):
+        commands[kind] = [f"{bench.msc(source, *options)}-master", "--local", "--", size]
+    for compiler in compilers:
+        reference = bench.cc(source.with_suffix(".c"), compiler)
+        assert reference is not None
+        commands[compiler] = [reference, size]
+    results = {kind: output_of(command) for kind, command in commands.items()}
+    if any(result != results["ms"] for result in results.values()):
+        raise SystemExit(f"{name}: the results differ: {results}")
+    rounds = alternate(bench.rounds, *(lambda c=c: timed(c) for c in commands.values()))
+    return dict(zip(commands, rounds, strict=True))
 
 
 def bench_builtins(bench: Bench) -> None:

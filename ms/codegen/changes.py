@@ -20,6 +20,7 @@ from ms.typed import (
     Call,
     Constant,
     Declare,
+    Expression,
     Field,
     ForCompleted,
     ForEach,
@@ -114,7 +115,15 @@ def _of_pairs(s: ForPairs) -> list[Variable]:
 
 def changed_variables(nodes: Iterable[object]) -> set[Variable]:
     """The variables that may have another value after these trees than before, or during them."""
-    found: set[Variable] = set()
+    assigned, declared = given_values(nodes)
+    return assigned.union(declared)
+
+
+def given_values(nodes: Iterable[object]) -> tuple[set[Variable], dict[Variable, Expression | None]]:
+    """The variables that these trees change, and those that they declare, each with its first value, or None where
+    that is another one in each round of a loop."""
+    assigned: set[Variable] = set()
+    declared: dict[Variable, Expression | None] = {}
     for node in walk(nodes):
         places: list[object] = []
         match node:
@@ -122,17 +131,19 @@ def changed_variables(nodes: Iterable[object]) -> set[Variable]:
                 places.append(node.target)
             case Move():
                 places.append(node.place)
-            case Declare() | Held() | ForRange() | ForEach() | ForCompleted():
-                found.add(node.variable)
+            case Declare() | Held():
+                declared[node.variable] = node.value
+            case ForRange() | ForEach() | ForCompleted():
+                declared[node.variable] = None
             case ForPairs():
-                found.update(_of_pairs(node))
+                declared.update(dict.fromkeys(_of_pairs(node)))
             case Call() | BuiltinCall():
                 places += _passed_in_place(node)
             case _:
                 pass
         if places:
-            found.update(variable for variable in map(root_variable, places) if variable is not None)
-    return found
+            assigned.update(variable for variable in map(root_variable, places) if variable is not None)
+    return assigned, declared
 
 
 def reshaped_variables(nodes: Iterable[object], owns: Callable[[Type], bool]) -> set[Variable]:

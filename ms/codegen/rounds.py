@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ms.codegen import changes, expressions, memory
+from ms.codegen.emitter import Writer
 from ms.codegen.frame import Frame, Proven
 from ms.codegen.memory import View, view
 from ms.typed import (
@@ -42,6 +43,8 @@ from ms.types import CHAR, INT, LONG, Type, VectorType
 
 NODES_MAX = 600
 """Larger bodies are not worth writing twice."""
+DEFINITION_MAX = 30
+"""Nodes of what a variable in the body of a loop stands for."""
 _MAGNITUDES: dict[Type, int] = {CHAR: 1 << 8, INT: 1 << 31, LONG: 1 << 63}
 _LONG_MAX = 1 << 40  # what a long that takes part in arithmetic is bounded to, by a condition
 _LOOPS = (While, For, ForRange, ForEach, ForPairs, ForCompleted)
@@ -73,10 +76,12 @@ class Prover:
     variable: Variable | None
     changed: set[Variable]
     reshaped: set[Variable]
+    defined: dict[Variable, Expression]  # the numbers that the body declares and does not change afterwards
     conditions: list[str] = field(default_factory=list)
     views: dict[Hashable, View] = field(default_factory=dict)
     leaves: dict[Hashable, str] = field(default_factory=dict)
     checked: set[Hashable] = field(default_factory=set)
+    doomed: set[Hashable] = field(default_factory=set)  # indices that are out of range in the first round or the last
     closed: bool = False  # everything is proven, no more conditions are asked for
 
     def require(self, condition: str) -> None:
@@ -95,6 +100,8 @@ class Prover:
                 return self._bounded(operand)
             case Binary("+" | "-" | "*", left, right):
                 return self._magnitude_of_both(e.operator, left, right)
+            case VariableRef(variable) if variable in self.defined:
+                return self.magnitude(self.defined[variable])
             case _:
                 return _MAGNITUDES.get(e.type) if self._is_leaf(e) else None
 
@@ -113,7 +120,18 @@ class Prover:
         return total if total < _MAGNITUDES[LONG] else None
 
     def uses_variable(self, e: Expression) -> bool:
-        return any(isinstance(node, VariableRef) and node.variable is self.variable for node in changes.walk([e]))
+        for node in changes.walk([e]):
+            if isinstance(node, VariableRef):
+                inner = self.defined.get(node.variable)
+                if node.variable is self.variable or (inner is not None and self.uses_variable(inner)):
+                    return True
+        return False
+
+    def _is_sum(self, e: Expression) -> bool:
+        """Whether the program's own arithmetic made a value, and so may have wrapped."""
+        while isinstance(e, VariableRef) and e.variable in self.defined:
+            e = self.defined[e.variable]
+        return isinstance(e, (Unary, Binary))
 
     def _is_leaf(self, e: Expression) -> bool:
         match e:
@@ -138,20 +156,21 @@ class Prover:
                 return str(value)
             case Convert(operand):
                 inner = self.exact(operand, variable, bounded=bounded)
-                if e.type is LONG and isinstance(operand, (Unary, Binary)):
-                    self._within(inner, 1 << 31)  # where the program's own arithmetic would have wrapped
+                if e.type is LONG and self._is_sum(operand):
+                    self._within(inner, 1 << 31)
                 return inner
             case Unary(_, operand):
-                return w.value(f"sub nsw i64 0, {self.exact(operand, variable, bounded=True)}")
+                return _computed(w, "-", "0", self.exact(operand, variable, bounded=True))
             case Binary(operator, left, right):
                 first = self.exact(left, variable, bounded=True)
                 second = self.exact(right, variable, bounded=True)
-                name = {"+": "add", "-": "sub", "*": "mul"}[operator]
-                return w.value(f"{name} nsw i64 {first}, {second}")
+                return _computed(w, operator, first, second)
             case VariableRef(leaf) if leaf is self.variable:
                 if bounded and leaf.type is LONG:
                     self._within(variable, _LONG_MAX)
                 return variable
+            case VariableRef(leaf) if leaf in self.defined:
+                return self.exact(self.defined[leaf], variable, bounded=bounded)
             case _:
                 return self._leaf(e, bounded)
 
@@ -248,8 +267,16 @@ class Prover:
             ends = ["", ""]
             if interval is not None and self.uses_variable(node.index):
                 ends = [interval.low, interval.high]
-            for end in () if interval is not None and self._runs_over(node, interval) else dict.fromkeys(ends):
-                self.require(w.value(f"icmp ult i64 {self.exact(node.index, end)}, {count}"))
+            if interval is not None and self._runs_over(node, interval):
+                ends = []
+            reached = [self.exact(node.index, end) for end in dict.fromkeys(ends)]
+            if any(memory.is_constant(index) and int(index) < 0 for index in reached):
+                self.doomed.add(key)  # it stands behind a condition, or fails
+            else:
+                for index in reached:
+                    self.require(w.value(f"icmp ult i64 {index}, {count}"))
+        if key in self.doomed:
+            return None
         return Proven(inside, partial(self.exact, node.index))
 
     def _runs_over(self, node: Index, interval: Interval) -> bool:
@@ -269,6 +296,14 @@ class Prover:
             return None
         assert isinstance(bound, BuiltinCall)
         return _key(bound.arguments[0])
+
+
+def _computed(w: Writer, operator: str, left: str, right: str) -> str:
+    """A sum, difference or product (i64), which does not overflow."""
+    if memory.is_constant(left) and memory.is_constant(right):
+        a, b = int(left), int(right)
+        return str({"+": a + b, "-": a - b, "*": a * b}[operator])
+    return w.value(f"{ {'+': 'add', '-': 'sub', '*': 'mul'}[operator]} nsw i64 {left}, {right}")
 
 
 def _widened(f: Frame, value: str, e: Expression) -> str:
@@ -314,8 +349,6 @@ def _key(e: Expression) -> Hashable:
 def prover_for(f: Frame, variable: Variable | None, body: Sequence[object]) -> tuple[Prover, list[Index]] | None:
     """A prover for a loop with this body, and the indices in it; None when there is nothing to prove or the body
     is too much."""
-    if f.unit.unchecked:
-        return None
     indices = []
     for count, node in enumerate(changes.walk(body)):
         if count > NODES_MAX or isinstance(node, _LOOPS):
@@ -324,10 +357,26 @@ def prover_for(f: Frame, variable: Variable | None, body: Sequence[object]) -> t
             indices.append(node)
     if not indices:
         return None
-    changed = changes.changed_variables(body)
+    assigned, declared = changes.given_values(body)
+    changed = assigned.union(declared)
     if variable in changed:
         return None
-    return Prover(f, variable, changed, changes.reshaped_variables(body, f.owns)), indices
+    numbers = {each: first for each, first in declared.items() if each.type in (INT, LONG) and each not in assigned}
+    return Prover(f, variable, changed, changes.reshaped_variables(body, f.owns), _short(numbers)), indices
+
+
+def _short(declared: dict[Variable, Expression | None]) -> dict[Variable, Expression]:
+    """Those variables that stand for few nodes, with those in their place for which the variables in it stand."""
+    counts: dict[Variable, int] = {}
+
+    def count_of(variable: Variable) -> int:
+        if variable not in counts:
+            nodes = list(changes.walk([declared.get(variable)]))
+            inner = [node.variable for node in nodes if isinstance(node, VariableRef)]
+            counts[variable] = 1 if not nodes else len(nodes) + sum(map(count_of, inner))
+        return counts[variable]
+
+    return {each: first for each, first in declared.items() if first is not None and count_of(each) <= DEFINITION_MAX}
 
 
 def prove(prover: Prover, interval: Interval | None, indices: Iterable[Index]) -> Proof | None:
