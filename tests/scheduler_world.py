@@ -79,6 +79,12 @@ class World:
         self.accompanied: set[int] = set()  # jids of attempts there
         self.history: list[tuple[int, ...]] = []
 
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def close(self) -> None:
         self.lib.ms_scheduler_destroy(self.scheduler)
         for job in self.jobs:

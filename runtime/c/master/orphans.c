@@ -154,6 +154,7 @@ ms_answer ms_scheduler_offer(ms_scheduler *s, uint32_t number, uint32_t jid, boo
     }
     readopt(s, number, ms_attempt_of(s, jid), now);
     ms_end_settle(s);
+    ms_place_pump(s, now); /* a slave may have been reserved for it */
     return MS_ANSWER_FINE;
 }
 

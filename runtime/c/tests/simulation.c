@@ -149,7 +149,7 @@ static void look_at_choice(sim *s, const sim_job *job, uint32_t number)
     uint32_t busy = sim_busy(s, number);
     bool suspects = false;
     HOLDS(s, job->place == MS_PLACE_PENDING && job->attempt == SIM_NONE);
-    HOLDS(s, slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !slave->stalled && !s->shutting);
+    HOLDS(s, slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !slave->stalled && !slave->returning && !s->shutting);
     for (int i = 0; i < s->attempt_count; i++) {
         const sim_attempt *other = &s->attempts[i];
         if (other->job == SIM_NONE || other->slave != number)
@@ -168,7 +168,7 @@ static void look_at_choice(sim *s, const sim_job *job, uint32_t number)
     }
 }
 
-static int new_attempt(sim *s)
+int sim_new_attempt(sim *s)
 {
     for (int i = 0; i < s->attempt_count; i++)
         if (s->attempts[i].job == SIM_NONE)
@@ -202,10 +202,12 @@ static void carry_out_run(sim *s, const ms_action *action)
     HOLDS(s, action->jid > 0 && action->jid <= 0x7fffffff);
     for (int i = 0; i < s->attempt_count; i++)
         HOLDS(s, s->attempts[i].job == SIM_NONE || s->attempts[i].jid != action->jid); /* no jid names two attempts */
+    for (int i = 0; i < s->orphan_count; i++)
+        HOLDS(s, s->orphans[i].jid != action->jid);
     bool ended = job->place == MS_PLACE_ENDED; /* by what has happened since it was chosen: a job before it could not be sent */
     if (!ended)
         look_at_choice(s, job, action->slave);
-    int at = new_attempt(s);
+    int at = sim_new_attempt(s);
     bool alone = sim_is_last(s, job) && !s->slaves[action->slave].isolates;
     s->attempts[at] = (sim_attempt){.jid = action->jid, .slave = action->slave, .ordinal = job->ordinal, .job = number, .alone = alone,
                                     .suspect = job->lost_count > 0 || s->lost_max == 1, .number = s->attempt_number++};
@@ -244,7 +246,7 @@ static void carry_out_recall(sim *s, const ms_action *action)
 {
     sim_attempt *attempt = &s->attempts[attempt_of(s, action)];
     sim_slave *slave = &s->slaves[action->slave];
-    HOLDS(s, !attempt->given_up && !attempt->lent && !attempt->asked && !slave->leaving && !slave->dropped);
+    HOLDS(s, !attempt->given_up && !attempt->lent && !attempt->asked && !attempt->readopted && !slave->leaving && !slave->dropped);
     HOLDS(s, sim_busy(s, action->slave) > slave->slots && s->scheduler->pending.first == NULL);
     attempt->asked = slave->recalling = true;
     slave->recalled_at = s->now;
@@ -282,7 +284,7 @@ static void compare_jobs(const sim *s)
     HOLDS(s, counts[MS_PLACE_PENDING] == s->scheduler->pending_count);
     HOLDS(s, counts[MS_PLACE_RUNNING] == s->scheduler->running_count);
     HOLDS(s, s->scheduler->ending.first == NULL);
-    HOLDS(s, s->held_count == (int)s->scheduler->attempt_count);
+    HOLDS(s, s->held_count + s->orphan_count == (int)s->scheduler->attempt_count);
 }
 
 typedef struct sums {
@@ -298,7 +300,8 @@ static void add_up(const sim *s, sums of[SIM_SLAVES_MAX])
         if (one->job == SIM_NONE)
             continue;
         const ms_attempt *attempt = ms_attempt_at(s->scheduler, one->slave, one->jid);
-        HOLDS(s, attempt != NULL && attempt->ordinal == one->ordinal && attempt->lent == one->lent && attempt->asked == one->asked);
+        HOLDS(s, attempt != NULL && attempt->ordinal == one->ordinal && attempt->lent == one->lent);
+        HOLDS(s, attempt->asked == one->asked && attempt->readopted == one->readopted);
         ms_answer answer = one->given_up ? MS_ANSWER_STALE : MS_ANSWER_FINE;
         HOLDS(s, ms_scheduler_job(s->scheduler, one->slave, one->jid) == (one->given_up ? NULL : s->jobs[one->job].record));
         HOLDS(s, ms_scheduler_attempt(s->scheduler, one->slave, one->jid) == answer);
@@ -348,7 +351,8 @@ static void compare_slaves(const sim *s)
         slot_count += slave->leaving ? 0 : slave->slots;
         reserved_count += real->reserved;
         HOLDS(s, !real->reserved || scheduler->reserved == i);
-        bool takes = slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !slave->stalled;
+        bool takes = slave->slots > 0 && !slave->leaving && !slave->dropped && !slave->full && !slave->stalled && !slave->returning;
+        HOLDS(s, real->returning == slave->returning);
         HOLDS(s, real->recalling == slave->recalling && real->stalled == slave->stalled);
         compare_sets(s, i, sum, takes);
         if (!takes || sum->alone > 0)
@@ -410,6 +414,7 @@ void sim_act(sim *s, bool thoroughly)
     ms_scheduler_clear_actions(scheduler);
     compare_jobs(s);
     compare_slaves(s);
+    sim_compare_orphans(s);
     if (thoroughly)
         compare_lists(s);
     for (uint32_t i = 0; i < SIM_SLAVES_MAX; i++)
@@ -454,6 +459,7 @@ void sim_close(sim *s)
 {
     const ms_scheduler *scheduler = s->scheduler;
     HOLDS(s, scheduler->pending_count == 0 && scheduler->running_count == 0 && scheduler->waiting_count == 0);
+    HOLDS(s, scheduler->orphan_count == 0);
     for (int i = 0; i < s->job_count; i++) {
         sim_job *job = &s->jobs[i];
         HOLDS(s, job->end_count == 1 && !job->untold);

@@ -13,6 +13,7 @@ enum {
     SIM_JOBS_MAX = 320,
     SIM_SLAVES_MAX = 96,
     SIM_ATTEMPTS_MAX = 1024, /* not yet answered */
+    SIM_ORPHANS_MAX = 4096,
     SIM_NEEDS_MAX = 3,
     SIM_ORDINALS = 3,
     SIM_RESULT_SIZE = 4,
@@ -42,14 +43,23 @@ typedef struct sim_attempt {
     int job; /* SIM_NONE: nothing here */
     bool given_up, lent, alone, suspect;
     bool asked; /* back */
+    bool readopted; /* its slave has come back with it */
     uint64_t number; /* they count up */
 } sim_attempt;
+
+/* An attempt of a slave that was lost and may come back. */
+typedef struct sim_orphan {
+    uint32_t jid, identity;
+    int job;
+} sim_orphan;
 
 typedef struct sim_slave {
     uint32_t slots; /* 0: nobody */
     bool leaving, dropped, full, isolates, silent;
     bool recalling; /* it has been asked for jobs */
     bool stalled;   /* for so long that it gets nothing more until it answers */
+    bool returning; /* and has not yet said what it has */
+    uint32_t identity; /* 0: none */
     uint64_t heard_at, pinged_at, recalled_at;
 } sim_slave;
 
@@ -60,9 +70,12 @@ typedef struct sim {
     uint32_t lost_max;
     int job_count, slave_count, attempt_count; /* attempts: places that have been used */
     int held_count;                            /* attempts that are not answered */
+    int orphan_count;
+    uint32_t identity_count; /* so many have been given */
     sim_job jobs[SIM_JOBS_MAX];
     sim_slave slaves[SIM_SLAVES_MAX];
     sim_attempt attempts[SIM_ATTEMPTS_MAX];
+    sim_orphan orphans[SIM_ORPHANS_MAX];
     bool spawns[SIM_ORDINALS + 1];
     int64_t low_order, high_order;
     int ending[SIM_JOBS_MAX], ending_count;
@@ -106,6 +119,17 @@ void sim_drop(sim *s, uint32_t slave);
 void sim_lose(sim *s, uint32_t slave);
 void sim_tick(sim *s, uint64_t nanoseconds);
 
+/* simulation_return.c. A slave that has just joined says who it is, or not; one breaks a rule; one that was lost is there again; it says what it
+ * has, also what it can't have. */
+void sim_identify(sim *s, uint32_t slave);
+void sim_disown(sim *s, uint32_t slave);
+void sim_return(sim *s, uint32_t slots);
+void sim_offer(sim *s, uint32_t slave);
+void sim_model_add_orphan(sim *s, uint32_t identity, uint32_t jid, int job);
+/* The job has ended or become another. */
+void sim_model_forget_job(sim *s, int job);
+void sim_compare_orphans(const sim *s);
+
 /* simulation_model.c. An end is settled by sim_model_settle. */
 bool sim_is_last(const sim *s, const sim_job *job);
 void sim_model_set_needs(sim_job *job, const int *needs, int need_count);
@@ -126,6 +150,8 @@ void sim_model_settle(sim *s);
 void sim_publish(sim *s, sim_job *job, ms_job_cause cause);
 /* The number of the job behind a record. */
 int sim_index_of(const ms_job *record);
+/* A place for an attempt. */
+int sim_new_attempt(sim *s);
 /* The record is nobody's any more. */
 void sim_drop_record(sim *s, sim_job *job);
 

@@ -112,6 +112,7 @@ void sim_recalled(sim *s, uint32_t number)
 void sim_look(sim *s)
 {
     s->now += 1 + sim_random(s, 3000000);
+    s->scheduler->lag_ns = sim_random(s, 3) == 0 ? sim_random(s, 4000000) : 0; /* as with few slaves, or thousands */
     sim_tell(s, "a look at the queues");
     ms_scheduler_look(s->scheduler, s->now);
 }
@@ -138,6 +139,7 @@ void sim_tail(sim *s, int at, uint32_t ordinal, const int *needs, int need_count
         s->spawns[attempt.ordinal] = true;
         if (!attempt.given_up) {
             sim_model_leave(s, attempt.job, true);
+            sim_model_forget_job(s, attempt.job);
             if (job->claimed) {
                 sim_model_end(s, attempt.job, MS_END_UNSENT, SIM_NONE);
             } else {
@@ -217,6 +219,7 @@ void sim_join(sim *s, uint32_t slots)
     HOLDS(s, number < SIM_SLAVES_MAX && s->slaves[number].slots == 0);
     s->slaves[number] = (sim_slave){.slots = slots, .heard_at = s->now, .pinged_at = s->now};
     s->slave_count++;
+    sim_identify(s, number);
 }
 
 void sim_leave(sim *s, uint32_t number)
@@ -249,7 +252,10 @@ void sim_lose(sim *s, uint32_t number)
             break;
         int job = s->attempts[youngest].given_up ? SIM_NONE : s->attempts[youngest].job;
         sim_model_lose(s, youngest);
-        back_count += job != SIM_NONE && s->jobs[job].place != MS_PLACE_ENDED;
+        if (job == SIM_NONE || s->jobs[job].place == MS_PLACE_ENDED)
+            continue;
+        sim_model_add_orphan(s, s->slaves[number].identity, s->attempts[youngest].jid, job);
+        back_count++;
     }
     sim_model_settle(s);
     s->slaves[number] = (sim_slave){0};

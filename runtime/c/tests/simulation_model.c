@@ -41,6 +41,7 @@ void sim_model_end(sim *s, int number, ms_end end, int source)
     job->place = MS_PLACE_ENDED;
     job->end = end;
     job->source = source;
+    sim_model_forget_job(s, number);
     s->ending[s->ending_count++] = number;
 }
 

@@ -36,6 +36,9 @@ typedef enum event {
     LEAVE,
     DROP,
     LOSE,
+    DISOWN,
+    RETURN,
+    OFFER,
     SILENCE,
     TICK,
     JUMP,
@@ -46,7 +49,7 @@ typedef enum event {
 static const uint32_t USUAL[EVENT_COUNT] = {
     [SUBMIT] = 20, [NEED] = 8, [ANSWER] = 40, [ANSWER_ALL] = 6, [ANSWER_WRONG] = 4, [SPAWN] = 14, [TAIL] = 4, [LEND] = 12,
     [CANCEL] = 4, [CANCEL_LATE] = 3, [TELL_CANCELLED] = 4, [LET_GO] = 6, [GIVE_BACK] = 4, [RECALLED] = 8, [LOOK] = 10, [CRASH] = 2, [JOIN] = 6, [LEAVE] = 2,
-    [DROP] = 1, [LOSE] = 3, [SILENCE] = 2, [TICK] = 6, [JUMP] = 1,
+    [DROP] = 1, [LOSE] = 3, [DISOWN] = 1, [RETURN] = 16, [OFFER] = 16, [SILENCE] = 2, [TICK] = 6, [JUMP] = 1,
 };
 /* What jobs of each function take: none, some, long. */
 static const uint64_t DURATION_NS[SIM_ORDINALS + 1] = {0, 1000, 500000, 60000000};
@@ -158,9 +161,10 @@ static void answer_all(sim *s, uint32_t slave)
 static void answer_wrong(sim *s, uint32_t slave)
 {
     int at = some_attempt(s);
-    uint32_t jids[] = {sim_random(s, 50), at == SIM_NONE ? 0 : s->attempts[at].jid, 0x7fffffff - sim_random(s, 50), 0xffffffff};
+    uint32_t orphan = s->orphan_count == 0 ? 0 : s->orphans[sim_random(s, (uint32_t)s->orphan_count)].jid;
+    uint32_t jids[] = {sim_random(s, 50), at == SIM_NONE ? orphan : s->attempts[at].jid, orphan, 0x7fffffff - sim_random(s, 50), 0xffffffff};
     int32_t ordinals[] = {1, 2, 3, -1, -2, -3, INT32_MAX, INT32_MIN};
-    sim_answer_wrong(s, slave, ordinals[sim_random(s, 8)], jids[sim_random(s, 4)]);
+    sim_answer_wrong(s, slave, ordinals[sim_random(s, 8)], jids[sim_random(s, 5)]);
 }
 
 static void spawn(sim *s, int at)
@@ -195,6 +199,11 @@ static void play_slave(sim *s, event what, uint32_t slave)
             sim_drop(s, slave);
         break;
     case LOSE: sim_lose(s, slave); break;
+    case DISOWN: sim_disown(s, slave); break;
+    case OFFER:
+        if (!s->slaves[slave].dropped)
+            sim_offer(s, slave);
+        break;
     case SILENCE: s->slaves[slave].silent = !s->slaves[slave].silent; break;
     default: break;
     }
@@ -246,6 +255,10 @@ static void play(sim *s, const character *c, event what)
         if ((uint32_t)s->slave_count < c->slaves_max)
             sim_join(s, 1 + sim_random(s, c->slots_max));
         break;
+    case RETURN:
+        if ((uint32_t)s->slave_count < c->slaves_max)
+            sim_return(s, 1 + sim_random(s, c->slots_max));
+        break;
     case TICK: sim_tick(s, sim_random(s, SIM_HEARTBEAT_NS)); break;
     case JUMP: sim_tick(s, (uint64_t)sim_random(s, 3600) * 1000000000); break;
     case LOOK: sim_look(s); break;
@@ -255,6 +268,8 @@ static void play(sim *s, const character *c, event what)
     case LEAVE:
     case DROP:
     case LOSE:
+    case DISOWN:
+    case OFFER:
     case SILENCE:
         if (s->slave_count > 0)
             play_slave(s, what, some_slave(s));
@@ -301,7 +316,11 @@ static void recover(sim *s)
         s->slaves[i].silent = false;
         if (s->slaves[i].slots > 0 && s->slaves[i].dropped)
             sim_lose(s, i);
-        else if (s->slaves[i].leaving)
+        if (s->slaves[i].returning) {
+            sim_offer(s, i);
+            sim_act(s, false);
+        }
+        if (s->slaves[i].leaving)
             answer_all(s, i);
     }
     sim_join(s, 2);
