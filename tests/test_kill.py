@@ -10,7 +10,7 @@ import os
 import random
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,20 @@ class Run:
 
         self.slaves = Slaves(start, slave_count)
 
+    def outcome(self, kill: Callable[[threading.Event], None]) -> tuple[bytes, bytes, list[str]]:
+        """What the master wrote on both streams while `kill` was at it, until that is told that it has ended; and the
+        complaints about slaves."""
+        ended = threading.Event()
+        killer = threading.Thread(target=kill, args=(ended,))
+        killer.start()
+        try:
+            output, errors = self.master.communicate(timeout=TIME_S)
+        finally:
+            ended.set()
+            killer.join()
+            complaints = self.close()
+        return output, errors, complaints
+
     def close(self) -> list[str]:
         """Ends what is left; the complaints about slaves."""
         if self.master.poll() is None:
@@ -105,16 +119,9 @@ def test_killing_slaves_changes_nothing(number: int, built: dict[str, Built], sh
     moments = random.Random(seed)
     program = built[PROGRAMS[number % len(PROGRAMS)]]
     run = Run(program.compiled, short_directory, moments.randint(1, 3), ["--lost-max", str(LOST_MAX)])
-    ended = threading.Event()
     count = moments.randint(1, 6)
-    killer = threading.Thread(target=_kill, args=(ended, run.slaves, moments, count, short_directory / "go"))
-    killer.start()
-    try:
-        output, errors = run.master.communicate(timeout=TIME_S)
-    finally:
-        ended.set()
-        killer.join()
-        complaints = run.close()
+    gate = short_directory / "go"
+    output, errors, complaints = run.outcome(lambda ended: _kill(ended, run.slaves, moments, count, gate))
     assert (output, errors, run.master.returncode) == (program.output, b"", 0), f"seed {seed}"
     assert not complaints, f"seed {seed}: {complaints}"
     assert run.slaves.killed_count == count
@@ -192,15 +199,7 @@ def test_killing_slaves_of_examples_changes_nothing(
     _write_texts(short_directory)
     options = ["--lost-max", str(LOST_MAX), "--", *EXAMPLES[name]]
     run = Run(compiled, short_directory, moments.randint(1, 3), options)
-    ended = threading.Event()
-    killer = threading.Thread(target=_kill_until, args=(ended, run.slaves, moments))
-    killer.start()
-    try:
-        output, errors = run.master.communicate(timeout=TIME_S)
-    finally:
-        ended.set()
-        killer.join()
-        complaints = run.close()
+    output, errors, complaints = run.outcome(lambda ended: _kill_until(ended, run.slaves, moments))
     assert (errors, run.master.returncode) == (b"", 0), f"seed {seed}"
     assert _result(short_directory, output) == expected, f"seed {seed}"
     kill_counts.append(run.slaves.killed_count)

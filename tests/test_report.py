@@ -94,9 +94,8 @@ def page_of(directory: Path, *words: str) -> tuple[Page, dict[str, Any]]:
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the trace of a run in which a slave was lost."""
     directory = tmp_path_factory.mktemp("report")
-    stage = Stage(compiled(directory, PROGRAM), directory)
     mark = directory / "mark"
-    try:
+    with Stage(compiled(directory, PROGRAM), directory) as stage:
         master = stage.master("--trace", "t.json", words=(str(mark),))
         first = stage.slave("-j", "2")
         wait_for(mark.exists)
@@ -107,8 +106,6 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         wait_for(mark.exists)
         mark.unlink()
         stage.end(master)
-    finally:
-        stage.clear()
     return directory
 
 

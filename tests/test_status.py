@@ -59,9 +59,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 
 @pytest.fixture
 def stage(programs: Compiled, tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(programs, tmp_path)
-    yield stage
-    stage.clear()
+    with Stage(programs, tmp_path) as stage:
+        yield stage
 
 
 def gate(stage: Stage) -> Path:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -68,20 +69,19 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 
 @pytest.fixture
 def stage(programs: Compiled, tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(programs, tmp_path)
-    yield stage
-    stage.clear()
+    with Stage(programs, tmp_path) as stage:
+        yield stage
 
 
 @pytest.fixture(scope="module")
 def whole(programs: Compiled, tmp_path_factory: pytest.TempPathFactory) -> Trace:
     """The trace of a run on two slaves of two slots."""
-    stage = Stage(programs, tmp_path_factory.mktemp("whole"))
-    master = stage.master("--trace", "t.json", "--min-slaves", "2")
-    slaves = [stage.slave("-j", "2") for _ in range(2)]
-    assert stage.end(master)[0] == PRINTED
-    for slave in slaves:
-        stage.end(slave)
+    with Stage(programs, tmp_path_factory.mktemp("whole")) as stage:
+        master = stage.master("--trace", "t.json", "--min-slaves", "2")
+        slaves = [stage.slave("-j", "2") for _ in range(2)]
+        assert stage.end(master)[0] == PRINTED
+        for slave in slaves:
+            stage.end(slave)
     return Trace.read(stage.directory / "t.json")
 
 
@@ -258,17 +258,13 @@ def test_serially(stage: Stage) -> None:
     assert {e["pid"] for e in trace.of("X", "run")} == {1}
 
 
-def test_msc_run_hands_it_on(programs: Compiled, tmp_path: Path) -> None:
+def test_msc_run_hands_it_on(stage: Stage, tmp_path: Path) -> None:
     """Both the trace and the status, with an address of its own."""
-    stage = Stage(programs, tmp_path)
     (tmp_path / "prog.ms").write_text(ONE)
-    try:
-        words = ["run", "prog.ms", *(["--sanitize"] if can_sanitize() else []), "-n", "2"]
-        words += ["--trace", "t.json", f"--status=unix:{tmp_path}/status"]
-        run = stage.start([sys.executable, "-m", "ms", *words], PYTHONPATH=str(ROOT))
-        out, errors = stage.end(run)
-    finally:
-        stage.clear()
+    words = ["run", "prog.ms", *(["--sanitize"] if can_sanitize() else []), "-n", "2"]
+    words += ["--trace", "t.json", f"--status=unix:{tmp_path}/status"]
+    run = stage.start([sys.executable, "-m", "ms", *words], PYTHONPATH=str(ROOT))
+    out, errors = stage.end(run)
     assert out == "190\n"
     assert errors == f"prog-master: status at unix:{tmp_path}/status\n"
     assert len(Trace.read(tmp_path / "t.json").of("X", "run")) == 20
@@ -326,18 +322,21 @@ master {
 """
 
 
+@contextmanager
+def a_slave_by_hand(directory: Path) -> Iterator[socket.socket]:
+    """The only one of a master that traces ONE, which must end well after it."""
+    with Stage(compiled(directory, ONE), directory) as stage:
+        master = stage.master("--trace", "t.json")
+        with connect(f"{directory}/s", master) as connection:
+            greet(connection, directory / "prog.ms")
+            yield connection
+        assert stage.end(master)[0] == "140\n"
+
+
 @pytest.mark.parametrize("ahead_ns", [HOUR_NS, -time.monotonic_ns() // 2], ids=["ahead", "behind"])
 def test_a_clock_that_goes_wrong_is_corrected(tmp_path: Path, ahead_ns: int) -> None:
-    stage = Stage(compiled(tmp_path, ONE), tmp_path)
-    try:
-        master = stage.master("--trace", "t.json")
-        connection = connect(f"{tmp_path}/s", master)
-        greet(connection, tmp_path / "prog.ms")
+    with a_slave_by_hand(tmp_path) as connection:
         assert answer_with_times(connection, ahead_ns) == 20
-        connection.close()
-        assert stage.end(master)[0] == "140\n"
-    finally:
-        stage.clear()
     trace = Trace.read(tmp_path / "t.json")
     runs = trace.of("X", "run")
     assert len(runs) == 20
@@ -349,7 +348,6 @@ def test_a_clock_that_goes_wrong_is_corrected(tmp_path: Path, ahead_ns: int) -> 
 
 
 def test_times_that_make_no_sense_are_ignored(tmp_path: Path) -> None:
-    stage = Stage(compiled(tmp_path, ONE), tmp_path)
     nonsense = [
         struct.pack("<IIQQ", 999, 0, 1, 2),
         struct.pack("<IIQQ", 1, 2**31, 1, 2),
@@ -357,18 +355,11 @@ def test_times_that_make_no_sense_are_ignored(tmp_path: Path) -> None:
         struct.pack("<IIQQ", 1, 0, 2**64 - 2, 2**64 - 1),
         struct.pack("<IIQQQQ", 1, 0, 5, 6, 2**64 - 1, 0),
     ]
-    try:
-        master = stage.master("--trace", "t.json")
-        connection = connect(f"{tmp_path}/s", master)
-        greet(connection, tmp_path / "prog.ms")
+    with a_slave_by_hand(tmp_path) as connection:
         for payload in nonsense:
             connection.sendall(struct.pack("<iII", 0, 21, len(payload)) + payload)
         connection.sendall(struct.pack("<iII", 0, 20, 16) + os.urandom(16))
         assert answer_with_times(connection, 0) == 20
-        connection.close()
-        assert stage.end(master)[0] == "140\n"
-    finally:
-        stage.clear()
     runs = Trace.read(tmp_path / "t.json").of("X", "run")
     assert 19 <= len(runs) <= 20
     assert all(run["dur"] < 10_000_000 for run in runs)

@@ -51,6 +51,15 @@ class Stage:
     directory: Path
     processes: list[Process] = field(default_factory=list)
 
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+
     def start(self, command: list[str], **environment: str) -> Process:
         pipe = subprocess.PIPE
         given = {**os.environ, **environment}
@@ -70,12 +79,6 @@ class Stage:
         out, err = process.communicate(timeout=TIME_S)
         assert process.returncode == status, (process.returncode, out, err)
         return out, err
-
-    def clear(self) -> None:
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-            process.communicate()
 
 
 def status_address(master: Process) -> tuple[str, int]:
