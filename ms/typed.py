@@ -29,7 +29,7 @@ reads them; a `Copy` around one is a copy that is made when it is evaluated.
 The indices of a place are evaluated before the place is reached; a place that is changed (a target, an INOUT or T&
 argument) is reached when the other operands have been evaluated.
 `Passing` of a parameter that does not own: OWNED says that the function changes it, so it needs a place of its own.
-For references it means nothing.
+For references it means nothing here; codegen/references.py says which of them come as their elements.
 
 A variable that owns is dropped where a list of drops names it. Dropping the zero value does nothing, so a conditional
 move needs no flag. Failure drops nothing: the whole heap of the job goes at once.

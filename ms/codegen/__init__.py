@@ -6,7 +6,7 @@ objects.
 
 from __future__ import annotations
 
-from ms.codegen import changes
+from ms.codegen import changes, references
 from ms.codegen.emitter import Module
 from ms.codegen.frame import Unit
 from ms.codegen.functions import Role, make_unit, program_parts, program_text
@@ -25,11 +25,13 @@ __all__ = [
 
 def generate(program: Program, role: Role, fingerprint: bytes, options: Options) -> str:
     """The LLVM text of one of the two programs. `program` comes from `ownership.own`; `fingerprint` is 32 bytes."""
+    program = references.decided(program)
     return program_text(_unit(program, options), program, role, fingerprint)
 
 
 def generate_parts(program: Program, fingerprint: bytes, options: Options) -> Parts:
     """Both programs, with what they share only once."""
+    program = references.decided(program)
     return program_parts(_unit(program, options), program, fingerprint)
 
 

@@ -2,21 +2,23 @@
 
 A borrowed vector is two arguments, an owned one three, its result one `%ms.vector`; a struct goes by address,
 borrowed where it lies or given in memory that the callee may use up; a struct that is returned is built where the
-caller says (`%result`, first). A reference is the address of the caller's place.
+caller says (`%result`, first). A reference is the address of the caller's place, or that of the elements and their
+number (`references.py`).
 Invariants: what is passed as `noalias` is reached in no other way during the call, or written by nobody (language
 page, §2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ms.codegen import changes, layout, memory
 from ms.codegen.abi import RESERVED_SYMBOLS
 from ms.codegen.emitter import NOMERGE, Writer
 from ms.codegen.layout import Layout
-from ms.codegen.memory import Operand, register, vector, view
+from ms.codegen.memory import Operand, View, register, vector, view
+from ms.codegen.references import comes_as_elements
 from ms.typed import Function, FunctionRef, Passing, RemoteCall, Return, Scoped, Variable, VariableKind
 from ms.types import BOOL, CHAR, INT, VOID, JobType, MapType, Scalar, StructType, Type, VectorType
 
@@ -79,6 +81,11 @@ def signature(shapes: Layout, function: Function) -> Signature:
     return Signature(symbol(function.ref.name), llvm_result, ", ".join(parameters), returns_struct)
 
 
+def keeps_elements(function_of: Callable[[FunctionRef], Function], ref: FunctionRef, index: int) -> bool:
+    """Whether a function gets the elements of a vector for a reference, and so leaves it as long and where it is."""
+    return comes_as_elements(*passed(function_of(ref))[index])
+
+
 def parameter_register(variable: Variable, part: str = "") -> str:
     """The register that a parameter, or a part of a vector, comes in."""
     return f"%p{variable.number}{part}"
@@ -87,6 +94,8 @@ def parameter_register(variable: Variable, part: str = "") -> str:
 def _parameter(shapes: Layout, variable: Variable, passing: Passing) -> list[str]:
     type = variable.type
     name = parameter_register(variable)
+    if comes_as_elements(variable, passing):
+        return [f"ptr noalias captures(none) {name}.data", f"{COUNT} {name}.count"]
     if variable.kind is VariableKind.REFERENCE:
         return [f"ptr noalias captures(none) dereferenceable({shapes.size(type)}) {name}"]
     match type:
@@ -107,6 +116,8 @@ def is_taken(shapes: Layout, type: Type, passing: Passing) -> bool:
 
 
 def _argument(variable: Variable, passing: Passing, value: Operand) -> str:
+    if isinstance(value, View) and passing is Passing.BORROWED:
+        return f"ptr {value.data}, i32 {value.length}"
     if variable.kind is VariableKind.REFERENCE:
         return f"ptr {register(value)}"
     match variable.type:

@@ -96,12 +96,18 @@ def root_variable(place: object) -> Variable | None:
     return place.variable if isinstance(place, VariableRef) else None
 
 
+def _by_reference(call: Call) -> Iterator[tuple[int, Expression]]:
+    """The arguments for references, with the numbers of their parameters."""
+    for index, kind in enumerate(call.function.parameter_kinds):
+        if kind is VariableKind.REFERENCE:
+            yield index, call.arguments[index]
+
+
 def _passed_in_place(node: Call | BuiltinCall) -> Iterator[object]:
     """The arguments that a call may change."""
     if isinstance(node, Call):
-        for kind, argument in zip(node.function.parameter_kinds, node.arguments, strict=True):
-            if kind is VariableKind.REFERENCE:
-                yield argument
+        for _, argument in _by_reference(node):
+            yield argument
     else:
         rows = node.builtin.parameters
         for index, argument in enumerate(node.arguments):
@@ -146,9 +152,17 @@ def given_values(nodes: Iterable[object]) -> tuple[set[Variable], dict[Variable,
     return assigned, declared
 
 
-def reshaped_variables(nodes: Iterable[object], owns: Callable[[Type], bool]) -> set[Variable]:
+def owns_elements(e: Expression, owns: Callable[[Type], bool]) -> bool:
+    """Whether there are vectors inside of a vector."""
+    return isinstance(e.type, VectorType) and owns(e.type.element)
+
+
+def reshaped_variables(
+    nodes: Iterable[object], owns: Callable[[Type], bool], keeps: Callable[[FunctionRef, int], bool]
+) -> set[Variable]:
     """Those of them in which some vector may afterwards have other elements: more, fewer or elsewhere. Not those
-    in which elements that own nothing are given other values."""
+    in which elements that own nothing are given other values. `keeps`: whether a function gets the elements of a
+    vector for its n-th parameter, a reference."""
     found: set[Variable] = set()
     for node in walk(nodes):
         places: list[object] = []
@@ -165,10 +179,15 @@ def reshaped_variables(nodes: Iterable[object], owns: Callable[[Type], bool]) ->
             case ForPairs():
                 found.update(_of_pairs(node))
             case BuiltinCall() if node.builtin.symbol == "swap":
-                vector = node.arguments[0].type
-                if isinstance(vector, VectorType) and owns(vector.element):
+                if owns_elements(node.arguments[0], owns):
                     places.append(node.arguments[0])
-            case Call() | BuiltinCall():
+            case Call():
+                places += (
+                    argument
+                    for index, argument in _by_reference(node)
+                    if not keeps(node.function, index) or owns_elements(argument, owns)
+                )
+            case BuiltinCall():
                 places += _passed_in_place(node)
             case _:
                 pass

@@ -14,7 +14,19 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from ms.builtins import Mode
-from ms.codegen import arithmetic, builtins, calls, changes, constants, entries, maps, memory, remote, vectors
+from ms.codegen import (
+    arithmetic,
+    builtins,
+    calls,
+    changes,
+    constants,
+    entries,
+    maps,
+    memory,
+    references,
+    remote,
+    vectors,
+)
 from ms.codegen.frame import Frame
 from ms.codegen.layout import register_type
 from ms.codegen.memory import EMPTY, Operand, Vector, View, register, view
@@ -592,8 +604,10 @@ def _call(f: Frame, e: Call, into: str | None) -> Operand:
             ready[index] = look(f, argument)
     arguments: list[Operand] = []
     shadows: list[tuple[Type, str, str]] = []
-    for argument, operand in zip(e.arguments, ready, strict=True):
-        if isinstance(operand, list):
+    for argument, operand, way in zip(e.arguments, ready, passed, strict=True):
+        if isinstance(operand, list) and references.comes_as_elements(*way):
+            arguments.append(memory.load_view(f.w, reach(f, argument, operand)))
+        elif isinstance(operand, list):
             arguments.append(_reference(f, argument, operand, shadows))
         else:
             arguments.append(operand)

@@ -17,6 +17,7 @@ from ms.codegen.frame import Frame, Unit
 from ms.codegen.glue import FASTCC, Glue
 from ms.codegen.layout import Layout
 from ms.codegen.parts import Divider, Parts
+from ms.codegen.references import comes_as_elements
 from ms.codegen.wire import Wire
 from ms.typed import Call, Function, FunctionValue, Passing, Program, RemoteCall, Variable, VariableKind
 from ms.types import VOID, StructType, Type, VectorType
@@ -145,6 +146,9 @@ def _parameter(f: Frame, variable: Variable, passing: Passing, is_changed: bool)
             f.store(type, register, f.new_slot(variable))
         else:
             f.slots[variable] = register
+    elif comes_as_elements(variable, passing):
+        data, count = (calls.parameter_register(variable, part) for part in (".data", ".count"))
+        f.store(type, memory.Vector(data, count, "0"), f.new_slot(variable))
     elif variable.kind is VariableKind.REFERENCE:
         f.store(type, memory.load(f.w, type, register), f.new_slot(variable))
         f.references.append((type, f.slots[variable], register))

@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from ms.codegen import changes, expressions, memory
+from ms.codegen import calls, changes, expressions, memory
 from ms.codegen.emitter import Writer
 from ms.codegen.frame import Frame, Proven
 from ms.codegen.memory import View, view
@@ -361,8 +361,9 @@ def prover_for(f: Frame, variable: Variable | None, body: Sequence[object]) -> t
     changed = assigned.union(declared)
     if variable in changed:
         return None
+    reshaped = changes.reshaped_variables(body, f.owns, partial(calls.keeps_elements, f.unit.function))
     numbers = {each: first for each, first in declared.items() if each.type in (INT, LONG) and each not in assigned}
-    return Prover(f, variable, changed, changes.reshaped_variables(body, f.owns), _short(numbers)), indices
+    return Prover(f, variable, changed, reshaped, _short(numbers)), indices
 
 
 def _short(declared: dict[Variable, Expression | None]) -> dict[Variable, Expression]:
