@@ -9,12 +9,12 @@ sequence is not the loop's variable, so changing the variable does not change th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from ms.codegen import arithmetic, entries, expressions, memory, rounds
+from ms.codegen import jam as jams
 from ms.codegen.frame import Frame, Jumps
 from ms.codegen.layout import register_type
 from ms.codegen.memory import register, view
@@ -61,14 +61,6 @@ def while_(f: Frame, s: While, emit: Emit) -> None:
     w.label(body)
     _body(f, s.body, after, head, emit)
     w.label(after)
-
-
-@contextmanager
-def _proven(f: Frame, proof: Proof, round: Callable[[], str], step: Update | None) -> Iterator[None]:
-    """What is emitted inside knows what was proven."""
-    f.proven, f.round, f.unwrapped = proof.proven, round, step
-    yield
-    f.proven, f.round, f.unwrapped = {}, str, None
 
 
 def _twice(f: Frame, proof: Proof | None, fast: Callable[[Proof], None], slow: Callable[[str], None]) -> None:
@@ -140,7 +132,7 @@ def for_(f: Frame, s: For, emit: Emit) -> None:
             value = memory.load_register(f.w, counting.variable.type, f.slots[counting.variable])
             return f.to_long(value, counting.variable.type)
 
-        with _proven(f, proof, round, counting.step):
+        with rounds.knowing(f, proof, round, counting.step):
             _for_once(f, s, emit, "")
 
     _twice(f, proof, fast, lambda back: _for_once(f, s, emit, back))
@@ -216,7 +208,10 @@ def for_range(f: Frame, s: ForRange, emit: Emit) -> None:
     w.branch_if(arithmetic.compare(f, "<", variable.type, low, high), entered, after)
     w.label(entered)
     found = rounds.prover_for(f, variable, [s.body]) if variable.type in (INT, LONG) else None
-    if found is None:
+    jam = jams.found(f, s)
+    if jam is not None:
+        _range_in_pairs(f, s, jam, low, high, emit)
+    elif found is None:
         _range_once(f, s, low, high, emit, "")
     else:
         prover, indices = found
@@ -232,6 +227,34 @@ def for_range(f: Frame, s: ForRange, emit: Emit) -> None:
         )
     if not w.ended:
         w.branch(after)
+    w.label(after)
+
+
+def _range_in_pairs(f: Frame, s: ForRange, jam: jams.Jam, low: str, high: str, emit: Emit) -> None:
+    """Two rounds at a time where that can be; there is at least one."""
+    w = f.w
+    type = register_type(s.variable.type)
+    head, pair, single, again, after = (w.new_label() for _ in range(5))
+    counter, step = w.alloca(type), w.alloca(type)
+    w.emit(f"store {type} {low}, ptr {counter}")
+    last = w.value(f"sub nsw {type} {high}, 1")
+    w.label(head)
+    f.at(s.span)
+    value = w.value(f"load {type}, ptr {counter}")
+    w.branch_if(w.value(f"icmp slt {type} {value}, {last}"), pair, single)
+    w.label(pair)
+    jams.pairs(f, jam, value, single)
+    w.emit(f"store {type} 2, ptr {step}")
+    w.branch(again)
+    w.label(single)
+    w.emit(f"store {type} 1, ptr {step}")
+    f.store(s.variable.type, value, f.slot(s.variable))
+    _body(f, s.body, after, again, emit)
+    w.label(again)
+    f.at(s.span)
+    following = w.value(f"add nsw {type} {value}, {w.value(f'load {type}, ptr {step}')}")
+    w.emit(f"store {type} {following}, ptr {counter}")
+    w.branch_if(w.value(f"icmp slt {type} {following}, {high}"), head, after)
     w.label(after)
 
 
@@ -264,7 +287,7 @@ def _range_proven(f: Frame, s: ForRange, low: str, high: str, proof: Proof, emit
     value = w.value(f"load i64, ptr {counter}")
     kept = value if s.variable.type is LONG else w.value(f"trunc i64 {value} to i32")
     f.store(s.variable.type, kept, f.slot(s.variable))
-    with _proven(f, proof, lambda: value, None):
+    with rounds.knowing(f, proof, lambda: value, None):
         _body(f, s.body, after, again, emit)
     w.label(again)
     f.at(s.span)

@@ -11,7 +11,8 @@ their types or by conditions.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -35,6 +36,7 @@ from ms.typed import (
     Index,
     IntLiteral,
     Unary,
+    Update,
     Variable,
     VariableRef,
     While,
@@ -254,9 +256,13 @@ class Prover:
 
     # Indices
 
+    def is_provable(self, node: Index) -> bool:
+        """Whether a condition before the loop can say that an index is in range."""
+        return self._is_steady(node.base) and self.magnitude(node.index) is not None
+
     def consider(self, node: Index, interval: Interval | None) -> Proven | None:
         """What the loop without checks needs to know of an element, when its index can be proven."""
-        if not self._is_steady(node.base) or self.magnitude(node.index) is None:
+        if not self.is_provable(node):
             return None
         inside = self.look(node.base)
         key = ("index", _key(node.base), _key(node.index))
@@ -344,6 +350,15 @@ def _key(e: Expression) -> Hashable:
             return "size", _key(e.arguments[0])
         case _:
             return id(e)
+
+
+@contextmanager
+def knowing(f: Frame, proof: Proof, round: Callable[[], str], step: Update | None) -> Iterator[None]:
+    """What is emitted inside knows what was proven. `round` gives the value (i64) of the loop's variable, `step` is
+    what counts it."""
+    f.proven, f.round, f.unwrapped = proof.proven, round, step
+    yield
+    f.proven, f.round, f.unwrapped = {}, str, None
 
 
 def prover_for(f: Frame, variable: Variable | None, body: Sequence[object]) -> tuple[Prover, list[Index]] | None:
