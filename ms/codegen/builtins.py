@@ -75,16 +75,39 @@ def _str(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
     return f.unit.glue.text_of(f.w, e.arguments[0].type, operands[0])
 
 
-def _format(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
-    w, glue = f.w, f.unit.glue
+MAKES_TEXT = frozenset({"str", "format"})
+"""The built-in functions that can write behind the text of a string as well as make a new one."""
+
+
+def write_text(f: Frame, e: BuiltinCall, operands: Sequence[Operand], text: str) -> None:
+    """Puts what a call of one of those would give behind the string at `text`."""
+    if e.builtin.symbol == "str":
+        f.unit.glue.text(f.w, e.arguments[0].type, operands[0], text)
+    else:
+        _write_parts(f, e, operands, _template(e), text)
+
+
+def _template(e: BuiltinCall) -> Sequence[bytes | templates.Place]:
     literal = e.arguments[0]
     if isinstance(literal, Borrow):
         literal = literal.place
     assert isinstance(literal, StringLiteral)
-    parts = templates.parse(literal.value).parts
+    return templates.parse(literal.value).parts
+
+
+def _format(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
+    parts = _template(e)
     text = f.temporary(STRING)
     size = _expected_size(f, parts, e, operands)
-    f.store(STRING, memory.call_vector(w, "ms_vector_grow", [memory.EMPTY, size, "1"]), text)
+    f.store(STRING, memory.call_vector(f.w, "ms_vector_grow", [memory.EMPTY, size, "1"]), text)
+    _write_parts(f, e, operands, parts, text)
+    return memory.load_vector(f.w, text)
+
+
+def _write_parts(
+    f: Frame, e: BuiltinCall, operands: Sequence[Operand], parts: Sequence[bytes | templates.Place], text: str
+) -> None:
+    w, glue = f.w, f.unit.glue
     values = zip(e.arguments[1:], operands[1:])
     for part in parts:
         if isinstance(part, bytes):
@@ -96,7 +119,6 @@ def _format(f: Frame, e: BuiltinCall, operands: Sequence[Operand]) -> Operand:
         if part.width:
             way = part.way or (">" if part.is_hex or argument.type in NUMBERS else "<")
             memory.call(w, "ms_text_pad", [text, start, str(part.width), str(ord(way))])
-    return memory.load_vector(w, text)
 
 
 def _expected_size(

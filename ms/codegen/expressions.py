@@ -661,6 +661,24 @@ def _builtin_call(f: Frame, e: BuiltinCall) -> Operand:
     return builtins.generate(f, e, operands)
 
 
+def append_text(f: Frame, e: Expression, target: Expression, parts: list[Operand]) -> None:
+    """Writes the text that a call would make behind the string `target`. Its header is written in memory of its own,
+    for the reason that `_reference` has."""
+    call = e.value if isinstance(e, Scoped) else e
+    assert isinstance(call, BuiltinCall)
+    if isinstance(e, Scoped):
+        _begin_scope(f, call, e.temporaries)
+    operands = [look(f, argument) for argument in call.arguments]
+    address = reach(f, target, parts)
+    f.at(call.span)
+    text = f.temporary(STRING)
+    f.store(STRING, memory.load(f.w, STRING, address), text)
+    builtins.write_text(f, call, operands, text)
+    f.store(STRING, memory.load(f.w, STRING, text), address)
+    if isinstance(e, Scoped):
+        end_scope(f, e.temporaries)
+
+
 def _remote_call(f: Frame, e: RemoteCall) -> Operand:
     starts, f.is_tail = not f.is_tail, False
     operands: list[Operand] = []

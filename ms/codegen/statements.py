@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from ms.codegen import arithmetic, calls, constants, expressions, loops, memory, vectors
+from ms.codegen import arithmetic, builtins, calls, changes, constants, expressions, loops, memory, vectors
 from ms.codegen.frame import Frame, Jumps
 from ms.codegen.layout import register_type
 from ms.codegen.memory import Operand, register, view
@@ -20,6 +20,7 @@ from ms.typed import (
     Assign,
     Block,
     Break,
+    BuiltinCall,
     Continue,
     Declare,
     Evaluate,
@@ -31,12 +32,14 @@ from ms.typed import (
     ForRange,
     If,
     Return,
+    Scoped,
     Statement,
     Switch,
     Update,
+    VariableRef,
     While,
 )
-from ms.types import STRING, VOID, VectorType
+from ms.types import STRING, VOID, Scalar, VectorType
 
 
 def block(f: Frame, s: Block) -> None:
@@ -100,10 +103,7 @@ def _update(f: Frame, s: Update) -> None:
     type = s.target.type
     parts = expressions.parts_of(f, s.target)
     if isinstance(type, VectorType):
-        right = expressions.look_or_take(f, s.value)
-        address = expressions.reach(f, s.target, parts)
-        f.at(s.span)
-        vectors.append_all(f, type, address, right)
+        _append_all(f, s, type, parts)
         return
     operand = expressions.value(f, s.value)
     address = expressions.reach(f, s.target, parts)
@@ -119,18 +119,34 @@ def _update(f: Frame, s: Update) -> None:
 def _append(f: Frame, s: Append) -> None:
     assert isinstance(s.target.type, VectorType)
     parts = expressions.parts_of(f, s.target)
-    value: Operand
     if s.whole:
-        value = expressions.look_or_take(f, s.value)
-    else:
-        # The vector may be given another block, and the value may lie in the old one.
-        value = f.snapshot(s.value.type, expressions.take(f, s.value))
+        _append_all(f, s, s.target.type, parts)
+        return
+    # The vector may be given another block, and the value may lie in the old one.
+    value = f.snapshot(s.value.type, expressions.take(f, s.value))
     address = expressions.reach(f, s.target, parts)
     f.at(s.span)
-    if s.whole:
-        vectors.append_all(f, s.target.type, address, value)
-    else:
-        vectors.append(f, s.target.type, address, value)
+    vectors.append(f, s.target.type, address, value)
+
+
+def _append_all(f: Frame, s: Append | Update, type: VectorType, parts: list[Operand]) -> None:
+    if _writes_text(s):
+        expressions.append_text(f, s.value, s.target, parts)
+        return
+    value = expressions.look_or_take(f, s.value)
+    address = expressions.reach(f, s.target, parts)
+    f.at(s.span)
+    vectors.append_all(f, type, address, value)
+
+
+def _writes_text(s: Append | Update) -> bool:
+    """Whether what is appended is a text that is made for it, of nothing that lies in the string itself."""
+    value = s.value.value if isinstance(s.value, Scoped) else s.value
+    if not isinstance(value, BuiltinCall) or value.builtin.symbol not in builtins.MAKES_TEXT:
+        return False
+    root = changes.root_variable(s.target)
+    seen = [argument for argument in value.arguments if not isinstance(argument.type, Scalar)]
+    return all(not isinstance(node, VariableRef) or node.variable is not root for node in changes.walk(seen))
 
 
 def _return(f: Frame, s: Return) -> None:
