@@ -45,6 +45,9 @@ class Kind(IntEnum):
     LENT = 13
     REGAINED = 14
     RELEASE = 15
+    BLOB = 16
+    RUN = 17
+    FORGET = 18
     OFFER = 19
     CLOCK = 20
     TIMED = 21
@@ -213,6 +216,7 @@ class Slave:
         slots: int = 1,
         key: bytes | None = None,
         patience_seconds: float = 0.0,
+        blobs_max: int = 1 << 26,
     ) -> None:
         self.address = address
         self.fingerprint = fingerprint
@@ -241,6 +245,10 @@ class Slave:
         self.last_number = 0
         self.given_back = 0
         self.lent = 0
+        # What the master has sent once, by number; all of it is at most `blobs_max` bytes.
+        self.blobs_max = blobs_max
+        self.blobs: dict[int, bytes] = {}
+        self.last_blob = 0
 
     # The connection.
 
@@ -298,6 +306,8 @@ class Slave:
             self.limit = limit
             self.peer = peer
             self.clocked = False
+            self.blobs.clear()
+            self.last_blob = 0
             self.greet(payload[8:])
 
     def hello(self) -> bytes:
@@ -310,6 +320,7 @@ class Slave:
             + self.identity
             + self.session
             + b"".join(size_bytes(len(name)) + name for name in names)
+            + (struct.pack("<Q", self.blobs_max) if self.blobs_max > 0 else b"")
         )
 
     def greet(self, session: bytes) -> None:
@@ -405,6 +416,14 @@ class Slave:
                 self.go_when_done()
             case Kind.RESULT:
                 self.take_result(payload)
+            case Kind.BLOB:
+                self.take_blob(payload.rest())
+            case Kind.RUN:
+                self.take_run(payload)
+            case Kind.FORGET:
+                for number in payload.integers():
+                    if self.blobs.pop(number, None) is None:
+                        raise BadValue(f"there is no blob {number}")
             case Kind.OFFER:
                 self.take_offer(set(payload.integers()))
             case Kind.CLOCK:
@@ -423,6 +442,24 @@ class Slave:
         if self.leaving:
             self.give_back({jid})
         self.begin()
+
+    def take_blob(self, data: bytes) -> None:
+        self.last_blob += 1
+        self.blobs[self.last_blob] = data
+        if sum(len(blob) for blob in self.blobs.values()) > self.blobs_max:
+            raise BadValue("more blobs than fit here")
+
+    def take_run(self, payload: Reader) -> None:
+        """A job like any other, once its arguments are put together."""
+        jid, ordinal, count = payload.integer(), payload.integer(), payload.integer()
+        parts = [(payload.integer(), payload.integer()) for _ in range(count)]
+        own, at, arguments = payload.rest(), 0, b""
+        for offset, number in parts:
+            if not at <= offset <= len(own) or number not in self.blobs:
+                raise BadValue(f"there is no blob {number}, or no offset {offset}")
+            arguments += own[at:offset] + self.blobs[number]
+            at = offset
+        self.take_job(ordinal, jid, arguments + own[at:])
 
     def begin(self) -> None:
         """Begin as many jobs as there are slots."""

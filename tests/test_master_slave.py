@@ -151,11 +151,11 @@ class Peer:
     def send(self, ordinal: int, jid: int, payload: bytes = b"") -> None:
         self.socket.sendall(struct.pack("<iII", ordinal, jid, len(payload)) + payload)
 
-    def hello(self, slots: int = 1, identity: bytes = bytes(16), session: bytes = bytes(16)) -> bytes:
+    def hello(self, slots: int = 1, identity: bytes = bytes(16), session: bytes = bytes(16), end: bytes = b"") -> bytes:
         """Gives the master's session."""
         names = b"".join(struct.pack("<I", len(name)) + name for name in (b"test", b"any"))
         head = b"M/s!" + struct.pack("<I", 2) + b"f" * 32 + struct.pack("<II", slots, 99)
-        self.send(0, HELLO, head + identity + session + names)
+        self.send(0, HELLO, head + identity + session + names + end)
         ordinal, kind, welcome = self.receive()
         assert (ordinal, kind) == (0, WELCOME)
         return welcome[8:]

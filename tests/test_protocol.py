@@ -25,7 +25,7 @@ DECLARATIONS = """
 typedef struct { uint8_t *data; size_t size; size_t capacity; } ms_bytes;
 typedef struct { int32_t ordinal; uint32_t jid; uint32_t length; } ms_header;
 typedef struct { uint8_t fingerprint[32]; uint32_t slots, pid; uint8_t identity[16], session[16];
-    char host[256], target[256]; } ms_hello;
+    char host[256], target[256]; uint64_t blobs_max; } ms_hello;
 typedef struct { uint32_t heartbeat_ms; uint32_t payload_max; uint8_t session[16]; } ms_welcome;
 typedef struct { const char *message; uint32_t message_size; const char *story; uint32_t story_size; } ms_failure_view;
 ms_header ms_header_decode(const uint8_t *bytes);
@@ -86,7 +86,10 @@ def test_hello(wire: tuple[Any, Any]) -> None:
     assert (ffi.string(hello.host), ffi.string(hello.target)) == (b"node", b"x86_64")
     assert bytes(hello.fingerprint) == b"\xaa" * 32
     assert (bytes(hello.identity), bytes(hello.session)) == (b"\xbb" * 16, bytes(16))
+    assert hello.blobs_max == 256 << 20
     assert lib.ms_hello_decode(hello, payload, len(payload) - 1) != 0
+    assert lib.ms_hello_decode(hello, payload, len(payload) - 8) == 0
+    assert hello.blobs_max == 0
 
 
 def test_welcome(wire: tuple[Any, Any]) -> None:
@@ -120,6 +123,15 @@ def test_offer() -> None:
     offer, taken = known("bytes offer")[:28], known("bytes offer")[28:]
     assert struct.unpack("<iIIIIII", offer) == (0, 19, 16, 1, 5, 9, 12)
     assert struct.unpack("<iIIII", taken) == (0, 19, 8, 5, 12)
+
+
+def test_blobs() -> None:
+    """As test_blobs and test_python_slave speak it with real processes."""
+    payload = known("bytes blobs")
+    assert struct.unpack_from("<iII3I", payload) == (0, 16, 12, 2, 10, 20)
+    assert struct.unpack_from("<iII5I2i", payload, 24) == (0, 17, 28, 7, 2, 1, 4, 1, 5, 6)
+    assert struct.unpack_from("<iIII", payload, 64) == (0, 18, 4, 1)
+    assert len(payload) == 80
 
 
 def test_spawn_and_result() -> None:

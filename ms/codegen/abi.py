@@ -213,6 +213,8 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         # Jobs
         _function("p ms_remote_new i l p"),
         _function("void ms_remote_hole p l p"),
+        _function("p ms_remote_block p p p i l i p", points_into=True),
+        _function("p ms_remote_part p p p i p", points_into=True),
         _function("void ms_remote_start p"),
         _function("r ms_job_get p"),
         _function("i ms_job_state p"),

@@ -35,14 +35,18 @@ def generate(f: Frame, e: RemoteCall, operands: Sequence[Operand], starts: bool)
     arguments = [_argument(f, e, index, given) for index in range(len(e.arguments))]
     counts = [argument.count for argument in arguments if argument.count is not None]
     if not counts:
-        return _start(f, e, arguments, "", starts)
+        return _start(f, e, arguments, "", starts, ())
     for other in counts[1:]:
         _require_equal(f, counts[0], other)
     w = f.w
     handle_type = JobType(e.function.result)
+    known = [
+        f.unit.wire.known_parts(w, type) if argument.count is None and not waits else []
+        for type, argument, waits in zip(e.function.parameter_types, arguments, e.waits, strict=True)
+    ]
     made = memory.call_vector(w, "ms_vector_zero", [counts[0], str(f.unit.shapes.size(handle_type))])
     with w.counted(counts[0]) as index:
-        handle = _start(f, e, arguments, index, True)
+        handle = _start(f, e, arguments, index, True, known)
         f.store(handle_type, handle, memory.element(w, handle_type, made.data, index))
     if e.reduce is None:
         return made
@@ -51,9 +55,11 @@ def generate(f: Frame, e: RemoteCall, operands: Sequence[Operand], starts: bool)
     return combined
 
 
-def _start(f: Frame, e: RemoteCall, arguments: Sequence[_Argument], index: str, starts: bool) -> str:
+def _start(
+    f: Frame, e: RemoteCall, arguments: Sequence[_Argument], index: str, starts: bool, known: Sequence[Sequence[str]]
+) -> str:
     values = [(argument.value(index), waits) for argument, waits in zip(arguments, e.waits, strict=True)]
-    handle = f.unit.wire.remote(f.w, f.unit.function(e.function), values)
+    handle = f.unit.wire.remote(f.w, f.unit.function(e.function), values, known)
     if starts:
         memory.call(f.w, "ms_remote_start", [handle])
     return handle

@@ -9,6 +9,7 @@ and a value whose decoding failed can be dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ms.codegen import calls, entries, layout, memory
 from ms.codegen.abi import Kind
@@ -20,7 +21,22 @@ from ms.typed import Function, Passing
 from ms.types import BOOL, VOID, JobType, MapType, Scalar, StructType, Type, VectorType
 
 COUNT_SIZE = 4
+PART_MIN = 65536  # encoded bytes from which on the runtime looks whether it knows a value: MS_PART_MIN in ms.h
 _HANDLE = JobType(VOID)  # all handles lie in memory alike
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A value among a job's arguments: its job, its number among those that may become parts, and what is known of it
+    and those behind it from the job before."""
+
+    handle: str
+    number: int
+    known: Sequence[str]
+
+    def words(self) -> list[str]:
+        """The last arguments of ms_remote_block and ms_remote_part."""
+        return [str(self.number), self.known[0] if self.known else "null"]
 
 
 class Wire:
@@ -275,9 +291,12 @@ class Wire:
 
     # Calls from afar
 
-    def remote(self, w: Writer, function: Function, values: Sequence[tuple[Operand, bool]]) -> str:
+    def remote(
+        self, w: Writer, function: Function, values: Sequence[tuple[Operand, bool]], known: Sequence[Sequence[str]] = ()
+    ) -> str:
         """A job with these arguments, which is not started yet; its handle. An argument with True is a handle, or a
-        vector of handles, that stands for its results: they leave holes."""
+        vector of handles, that stands for its results: they leave holes. `known` is that of `known_parts` for each
+        argument, nothing for those that differ from job to job."""
         types = function.ref.parameter_types
         size = "0"
         for type, (value, waits) in zip(types, values, strict=True):
@@ -286,17 +305,73 @@ class Wire:
         handle = memory.call_register(w, "ms_remote_new", [str(function.ref.ordinal), size, at_pointer])
         if types:
             start = at = w.value(f"load ptr, ptr {at_pointer}")
-            holes: list[tuple[str, Operand]] = []
-            for type, (value, waits) in zip(types, values, strict=True):
-                if not waits:
-                    at = self.put(w, type, value, at)
-                    continue
-                if not isinstance(value, str):
-                    at = self._put_count(w, view(value).length, at)
-                holes.append((at, value))
-            for at, value in holes:
-                self._hole(w, handle, memory.distance(w, start, at), value)
+            place = 0
+            for index, (type, (value, waits)) in enumerate(zip(types, values, strict=True)):
+                if waits:
+                    if not isinstance(value, str):
+                        at = self._put_count(w, view(value).length, at)
+                    self._hole(w, handle, memory.distance(w, start, at), value)
+                else:
+                    at = self._put_argument(w, _Place(handle, place, known[index] if known else ()), type, value, at)
+                place += self._part_count(type)
         return handle
+
+    def _part_count(self, type: Type) -> int:
+        """How many values in one of this type may become parts: vectors and maps, also in fields of structs."""
+        match type:
+            case VectorType() | MapType():
+                return 1
+            case StructType() if self.shapes.owns(type):
+                return sum(self._part_count(part) for part in self.shapes.fields(type))
+            case _:
+                return 0
+
+    def known_parts(self, w: Writer, type: Type) -> list[str]:
+        """Where the runtime keeps, from one job of a loop to the next, what it knows of the parts of an argument that
+        is the same for all of them."""
+        places = [w.alloca("i64") for _ in range(self._part_count(type))]
+        for place in places:
+            w.emit(f"store i64 0, ptr {place}")
+        return places
+
+    def _put_argument(self, w: Writer, place: _Place, type: Type, value: Operand, at: str) -> str:
+        """As `put`, but what is large is left to the runtime, which may know it already."""
+        match type:
+            case StructType() if self._part_count(type) > 0:
+                first = place.number
+                for index, part in enumerate(self.shapes.fields(type)):
+                    field = memory.load(w, part, memory.field(w, type, register(value), index))
+                    inside = _Place(place.handle, place.number, place.known[place.number - first :])
+                    at = self._put_argument(w, inside, part, field, at)
+                    place = _Place(place.handle, place.number + self._part_count(part), place.known)
+                return at
+            case VectorType(element) if layout.is_block(element):
+                data, count = view(value)
+                size = self.shapes.size(element)
+                is_large = w.value(f"icmp uge i64 {self.size(w, type, value)}, {PART_MIN}")
+                large, small, after = w.new_label(), w.new_label(), w.new_label()
+                w.branch_if(is_large, large, small, f", !prof {w.module.unlikely}")
+                w.label(large)
+                words = [place.handle, at, data, count, str(size), *place.words()]
+                behind_large, large_end = memory.call_register(w, "ms_remote_block", words), w.block
+                w.branch(after)
+                w.label(small)
+                behind_small, small_end = self.put(w, type, value, at), w.block
+                w.branch(after)
+                w.label(after)
+                return w.phi("ptr", (behind_large, large_end), (behind_small, small_end))
+            case VectorType() | MapType():
+                behind = self.put(w, type, value, at)
+                is_large = w.value(f"icmp uge i64 {memory.distance(w, at, behind)}, {PART_MIN}")
+                large, before, after = w.new_label(), w.block, w.new_label()
+                w.branch_if(is_large, large, after, f", !prof {w.module.unlikely}")
+                w.label(large)
+                left = memory.call_register(w, "ms_remote_part", [place.handle, at, behind, *place.words()])
+                w.branch(after)
+                w.label(after)
+                return w.phi("ptr", (left, large), (behind, before))
+            case _:
+                return self.put(w, type, value, at)
 
     def _hole(self, w: Writer, handle: str, offset: str, value: Operand) -> None:
         """The results of the jobs that `value` holds belong to this offset of the arguments."""

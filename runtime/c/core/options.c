@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { BLOBS_SHARE = 16 };
+#define BLOBS_MOST ((uint64_t)1 << 30)
 
 static const ms_option *find(const ms_option_table *table, const char *name, size_t size)
 {
@@ -178,6 +182,19 @@ bool ms_option_payload(uint32_t *size, const char *value, char *message)
         return wrong(message, value, "enough: payloads need at least 1K");
     *size = (uint32_t)number;
     return true;
+}
+
+bool ms_option_blobs(uint64_t *size, const char *value, char *message)
+{
+    *size = 0;
+    return strcmp(value, "0") == 0 || ms_option_size(size, value, UINT64_MAX / 2, message);
+}
+
+uint64_t ms_blobs_default(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
+    uint64_t share = pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size / BLOBS_SHARE : BLOBS_MOST;
+    return share < BLOBS_MOST ? share : BLOBS_MOST;
 }
 
 bool ms_option_seconds(double *seconds, const char *value, double minimum, char *message)

@@ -49,5 +49,8 @@ bool ms_option_count(uint32_t *count, const char *value, uint32_t minimum, uint3
 bool ms_option_size(uint64_t *size, const char *value, uint64_t maximum, char *message); /* bytes, also 4K, 512M, 2G */
 bool ms_option_payload(uint32_t *size, const char *value, char *message); /* a size from 1 KiB to what a header can say */
 bool ms_option_seconds(double *seconds, const char *value, double minimum, char *message);
+/* --blobs-max, on both ends: a size, or 0 for none; and what it is when nobody says, a share of the machine's memory. */
+bool ms_option_blobs(uint64_t *size, const char *value, char *message);
+uint64_t ms_blobs_default(void);
 bool ms_option_flag(bool *flag, const char *value, char *message);
 #endif

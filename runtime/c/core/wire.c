@@ -73,9 +73,13 @@ static uint32_t with_head(uint32_t payload_max, uint32_t head_size)
     return payload_max > UINT32_MAX - head_size ? UINT32_MAX : payload_max + head_size;
 }
 
-static length_range range_from_master(uint32_t kind)
+static length_range range_from_master(uint32_t kind, uint32_t payload_max)
 {
     switch (kind) {
+    case MS_BLOB: return (length_range){true, 0, payload_max};
+    case MS_RUN:
+        return (length_range){true, MS_RUN_HEAD_SIZE, with_head(payload_max, MS_RUN_HEAD_SIZE + MS_PARTS_MAX * MS_RUN_PART_SIZE)};
+    case MS_FORGET: return (length_range){true, 4, MS_RECALLED_MAX};
     case MS_RESULT: return (length_range){true, MS_RESULT_HEAD_SIZE, UINT32_MAX}; /* the master's limit may be above ours */
     case MS_PING:
     case MS_PONG: return (length_range){true, 0, MS_PING_MAX};
@@ -112,9 +116,12 @@ static length_range range_from_slave(uint32_t kind, uint32_t payload_max)
     }
 }
 
-static length_range range_from_own_slave(uint32_t kind)
+/* It puts the arguments of jobs together itself. */
+static length_range range_from_own_slave(uint32_t kind, uint32_t payload_max)
 {
-    return kind == MS_REGAINED ? (length_range){true, 4, 4} : range_from_master(kind);
+    if (kind == MS_BLOB || kind == MS_RUN || kind == MS_FORGET)
+        return (length_range){false, 0, 0};
+    return kind == MS_REGAINED ? (length_range){true, 4, 4} : range_from_master(kind, payload_max);
 }
 
 static length_range range_of_control(uint32_t kind, const ms_wire_rules *rules)
@@ -124,8 +131,8 @@ static length_range range_of_control(uint32_t kind, const ms_wire_rules *rules)
         return (length_range){allowed, 0, MS_GREETING_MAX};
     }
     switch (rules->side) {
-    case MS_FROM_MASTER: return range_from_master(kind);
-    case MS_FROM_OWN_SLAVE: return range_from_own_slave(kind);
+    case MS_FROM_MASTER: return range_from_master(kind, rules->payload_max);
+    case MS_FROM_OWN_SLAVE: return range_from_own_slave(kind, rules->payload_max);
     case MS_FROM_SLAVE: break;
     }
     return range_from_slave(kind, rules->payload_max);
@@ -169,6 +176,12 @@ static uint32_t take_u32(const uint8_t **at, const uint8_t *end)
     return bytes == NULL ? 0 : ms_get_u32(bytes);
 }
 
+static uint64_t take_u64(const uint8_t **at, const uint8_t *end)
+{
+    const uint8_t *bytes = take(at, end, 8);
+    return bytes == NULL ? 0 : ms_get_u64(bytes);
+}
+
 static void take_bytes(uint8_t *to, size_t size, const uint8_t **at, const uint8_t *end)
 {
     const uint8_t *bytes = take(at, end, size);
@@ -203,7 +216,10 @@ bool ms_hello_encode(ms_bytes *payload, const ms_hello *hello)
     ms_put_u32(head + 44, hello->pid);
     memcpy(head + 48, hello->identity, MS_IDENTITY_SIZE);
     memcpy(head + 48 + MS_IDENTITY_SIZE, hello->session, MS_IDENTITY_SIZE);
-    return ms_bytes_append(payload, head, sizeof head) && put_name(payload, hello->host) && put_name(payload, hello->target);
+    uint8_t blobs_max[8];
+    ms_put_u64(blobs_max, hello->blobs_max);
+    return ms_bytes_append(payload, head, sizeof head) && put_name(payload, hello->host) && put_name(payload, hello->target) &&
+           ms_bytes_append(payload, blobs_max, hello->blobs_max == 0 ? 0 : sizeof blobs_max);
 }
 
 ms_wire_result ms_hello_decode(ms_hello *hello, const uint8_t *payload, size_t size)
@@ -222,6 +238,8 @@ ms_wire_result ms_hello_decode(ms_hello *hello, const uint8_t *payload, size_t s
     take_bytes(hello->session, MS_IDENTITY_SIZE, &at, end);
     take_name(hello->host, &at, end);
     take_name(hello->target, &at, end);
+    if (at != NULL && at != end)
+        hello->blobs_max = take_u64(&at, end);
     return at != end || hello->slots == 0 || hello->slots > MS_SLOTS_MAX ? MS_WIRE_BAD_PAYLOAD : MS_WIRE_FINE;
 }
 

@@ -52,6 +52,7 @@ enum {
     MS_OUTPUT_HEAD_SIZE = 5, /* what stands before the text of an output message */
     MS_RECALLED_MAX = 1 << 20,
     MS_IDENTITY_SIZE = 16,   /* random bytes that tell slaves, or masters, from one another */
+    MS_PARTS_MAX = 1 << 16,  /* in one run */
     MS_CAUSE_MAX = 64,       /* bytes of what a worker died of */
     MS_HOLES_MAX = 1 << 21 /* in one spawn */
 };
@@ -75,9 +76,11 @@ typedef struct ms_hello {
     uint8_t session[MS_IDENTITY_SIZE];  /* of the master that it served last; all zero: none. With that one's own it is followed by an offer */
     char host[MS_NAME_MAX + 1];
     char target[MS_NAME_MAX + 1];
+    uint64_t blobs_max; /* bytes of blobs that it keeps; 0: it knows nothing of blobs */
 } ms_hello;
 
-/* Magic, version, fingerprint, slots, pid, identity, session, host, target. False: no memory. */
+/* Magic, version, fingerprint, slots, pid, identity, session, host, target, and what it keeps of blobs, which may be missing. False: no
+ * memory. */
 bool ms_hello_encode(ms_bytes *payload, const ms_hello *hello);
 ms_wire_result ms_hello_decode(ms_hello *hello, const uint8_t *payload, size_t size);
 

@@ -273,6 +273,13 @@ ms_job *ms_remote_new(uint32_t ordinal, uint64_t size, uint8_t **arguments);
  * given to ms_remote_new. Holes are given in the order of their offsets. The job starts when all its dependencies have
  * finished; when one has failed it fails with that one's message and story. Keeps a reference of its own. Fails with "no job". */
 void ms_remote_hole(ms_job *job, uint64_t offset, ms_job *dependency);
+/* Before ms_remote_start, in the order of the arguments, holes included: encodes a vector of scalars that takes MS_PART_MIN bytes or more
+ * to `at`, and gives the address behind it; or the job shares that encoding with others, as a part of its arguments that stands at `at`,
+ * which is given back. `place` tells the parameters of a function, or their fields, apart. `known` is null, or in a loop the place of a 0
+ * from which the runtime knows in the next round that the value is the same. */
+uint8_t *ms_remote_block(ms_job *job, uint8_t *at, const void *data, uint32_t count, uint64_t element_size, uint32_t place, uint64_t *known);
+/* The same for any other value of that size, which has been encoded from `from` to `to`: gives `to`, or `from` when it is shared. */
+uint8_t *ms_remote_part(ms_job *job, uint8_t *from, uint8_t *to, uint32_t place, uint64_t *known);
 /* Hands it to the scheduler; under --local runs it here. Never blocks on a slave. */
 void ms_remote_start(ms_job *job);
 /* Waits; the result's bytes, which stay as long as the caller holds a reference. A failed job fails the caller. */
@@ -366,6 +373,9 @@ typedef enum ms_control {
     MS_LENT = 13,    /* slave → master: the job with this jid (4) waits, its slot is free */
     MS_REGAINED = 14, /* slave → master: it goes on (4) */
     MS_RELEASE = 15, /* slave → master: numbers (4 each) of spawned jobs that it holds no handles of any more */
+    MS_BLOB = 16,    /* master → slave: bytes that are to be kept; blobs are numbered from 1 as they come on a connection */
+    MS_RUN = 17,     /* master → slave: a job whose arguments lie partly in blobs: see below */
+    MS_FORGET = 18,  /* master → slave: numbers (4 each) of blobs that are not needed any more */
     MS_OFFER = 19,   /* slave → master, once, after it has come back: the number (4) of jobs that have ended there, their jids (4 each), then the
                       * jids of those that go on; master → slave: the jids (4 each) of those that are its own again */
     MS_CLOCK = 20, /* master → slave: what time it is (8); from now on the slave says when jobs ran. slave → master: that (8), its own clock (8) */
@@ -380,6 +390,12 @@ typedef enum ms_control {
 #define MS_SPAWN_HEAD_SIZE 20
 #define MS_SPAWN_HOLE_SIZE 8
 #define MS_SPAWN_TAIL 1u
+
+/* A run: the jid (4), the ordinal (4), the number of parts (4), for each part, in order, the offset (4) before which it stands and the number
+ * (4) of the blob that it is; then the arguments without the parts. Values of MS_PART_MIN bytes and more may become parts. */
+#define MS_RUN_HEAD_SIZE 12
+#define MS_RUN_PART_SIZE 8
+#define MS_PART_MIN 65536
 
 /* A result: the child's number (4), how it ended (4); then, when it has finished, the result's bytes, and when it has failed, the size
  * of the name of the slave where it failed (4), the name, and the payload of the failure. Each spawned job has one. */

@@ -6,18 +6,20 @@
 
 #include "core/clock.h"
 #include "core/fail.h"
+#include "core/heap.h"
 #include "core/handles.h"
 #include "core/task.h"
 #include "core/text.h"
 #include "core/wire.h"
 #include "master/output.h"
-#include "master/relations.h"
+#include "master/parts.h"
 #include "master/watch.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
+enum { MS_PLACE_FACTOR = 64 }; /* places of one function rarely meet those of another */
 #define PATIENCE_NS 2000000u /* how long it waits before it writes out what the program has printed */
 
 static ms_server *server;
@@ -84,6 +86,38 @@ void ms_remote_hole(ms_job *job, uint64_t offset, ms_job *dependency)
     check(dependency);
     if (!ms_job_add_hole(job, (uint32_t)offset, dependency))
         ms_fail_out_of_memory();
+}
+
+/* Makes what was given a part. False: it is to be encoded where it stands. */
+static bool share(ms_job *job, const uint8_t *at, uint32_t place, uint32_t count, const void *bytes, uint64_t size, uint64_t *known)
+{
+    ms_blobs *blobs = server == NULL ? NULL : ms_server_blobs(server);
+    if (blobs == NULL || size < MS_PART_MIN - sizeof count)
+        return false;
+    ms_task_check_stack();
+    ms_blob *blob = ms_blobs_share(blobs, job->ordinal * MS_PLACE_FACTOR + place, count, bytes, size, known);
+    if (blob == NULL)
+        return false;
+    if (ms_job_add_part(job, (uint32_t)(at - job->room.block), blob))
+        return true;
+    ms_blob_drop(blob);
+    return false;
+}
+
+uint8_t *ms_remote_block(ms_job *job, uint8_t *at, const void *data, uint32_t count, uint64_t element_size, uint32_t place, uint64_t *known)
+{
+    uint64_t size = count * element_size;
+    if (share(job, at, place, count, data, size, known))
+        return at;
+    ms_put_u32(at, count);
+    memcpy(at + sizeof count, data, size);
+    return at + sizeof count + size;
+}
+
+uint8_t *ms_remote_part(ms_job *job, uint8_t *from, uint8_t *to, uint32_t place, uint64_t *known)
+{
+    uint32_t count = ms_get_u32(from);
+    return share(job, from, place, count, from + sizeof count, (uint64_t)(to - from) - sizeof count, known) ? from : to;
 }
 
 static void end_failed(ms_job *job, const ms_bytes *payload)
@@ -167,6 +201,8 @@ void ms_remote_start(ms_job *job)
 {
     ms_seen seen;
     ms_task_check_stack();
+    if (ms_job_part_count(job) > 0)
+        ms_job_settle_parts(job);
     if (watch != NULL)
         ms_watch_remote(watch, job, &seen);
     if (server == NULL)
@@ -377,15 +413,35 @@ static words story_of(const ms_job *job, char buffer[64])
     return message_of(job, buffer);
 }
 
+/* Parts included, in memory of this task's own; nothing when there is not enough of it. */
+static ms_reader whole_arguments(ms_job *job)
+{
+    const uint8_t *bytes = ms_job_arguments(job);
+    uint64_t size = job->arguments_size;
+    if ((atomic_load(&job->state) & MS_PARTED) != 0) {
+        size = ms_job_whole_size(job);
+        if (!ms_heap_allows(size))
+            return (ms_reader){NULL, NULL};
+        uint8_t *whole = ms_alloc(size);
+        ms_job_copy_arguments(job, whole);
+        bytes = whole;
+    }
+    return (ms_reader){bytes, bytes + size};
+}
+
 static _Noreturn void fail_with(ms_job *job)
 {
     char buffer[64];
+    ms_reader arguments = {NULL, NULL};
+    bool filled = (atomic_load(&job->state) & MS_UNFILLED) == 0;
+    if (filled)
+        arguments = whole_arguments(job);
     words slave = slave_of(job), message = message_of(job, buffer);
     const ms_failure *failure = job->end.failure;
     ms_handle_fail(&(ms_handle_end){
         .ordinal = job->ordinal,
-        .whole = (atomic_load(&job->state) & MS_UNFILLED) == 0,
-        .arguments = {ms_job_arguments(job), ms_job_arguments(job) + job->arguments_size},
+        .whole = arguments.at != NULL,
+        .arguments = arguments,
         .slave = slave.text,
         .slave_size = slave.size,
         .message = message.text,

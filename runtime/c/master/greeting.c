@@ -135,6 +135,7 @@ void ms_greeting_handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
         return;
     }
     peer->state = MS_PEER_WORKING;
+    peer->held.size_max = hello.blobs_max;
     peer->receiver.rules.greeting = false;
     peer->receiver.rules.payload_max = server->options.payload_max;
     server->greeting_count--;

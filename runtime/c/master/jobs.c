@@ -66,6 +66,8 @@ void ms_job_free_arguments(ms_job *job)
     if (job->arguments_size > MS_INLINE_SIZE)
         free(job->room.block);
     job->arguments_size = 0;
+    if (job->relations != NULL && job->relations->part_count > 0)
+        ms_job_drop_parts(job);
 }
 
 static void free_contents(ms_job_pool *pool, ms_job *job, bool owner)
@@ -157,7 +159,7 @@ bool ms_job_publish(ms_job *job, uint64_t end_number)
 {
     job->end_number = end_number;
     uint32_t end = job->cause == MS_CAUSE_NONE ? MS_FINISHED : MS_FAILED;
-    end |= atomic_load_explicit(&job->state, memory_order_relaxed) & MS_UNFILLED;
+    end |= atomic_load_explicit(&job->state, memory_order_relaxed) & (MS_UNFILLED | MS_PARTED);
     /* Only the flag of those who wait may change beside us, so the state's bits can be exchanged whole. */
     return (atomic_exchange_explicit(&job->state, end, memory_order_acq_rel) & MS_AWAITED) != 0;
 }

@@ -23,7 +23,13 @@
 enum { MS_INLINE_SIZE = 56, MS_LOST_MAX = 255 };
 
 /* Besides ms_job_state_value, in the low bits of `state`. */
-enum { MS_ENDING = 3, MS_STATE_MASK = 3, MS_AWAITED = 4, MS_UNFILLED = 8 /* its arguments have holes */ };
+enum {
+    MS_ENDING = 3,
+    MS_STATE_MASK = 3,
+    MS_AWAITED = 4,
+    MS_UNFILLED = 8, /* its arguments have holes */
+    MS_PARTED = 16   /* they have, or had, parts: it has relations */
+};
 
 typedef enum ms_job_place {
     MS_PLACE_NEW,

@@ -120,6 +120,12 @@ static bool set_payload_max(void *context, const char *value, bool from_environm
     return ms_option_payload(&((master_options *)context)->server.payload_max, value, message);
 }
 
+static bool set_blobs_max(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_blobs(&((master_options *)context)->server.blobs_max, value, message);
+}
+
 static bool set_started_max(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
@@ -154,6 +160,7 @@ static const ms_option option_rows[] = {
     {"status", 0, MS_OPTION_VALUE, "ADDRESS", "answer there over HTTP how far everything is, and what it waits for", set_status},
     {"heartbeat", 0, MS_OPTION_VALUE, "S", "a slave silent for three times S seconds is lost (2)", set_heartbeat},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
+    {"blobs-max", 0, MS_OPTION_VALUE, "BYTES", "memory for large arguments that may come again (a 16th, at most 1G; 0: none)", set_blobs_max},
     {"started-max", 0, MS_OPTION_VALUE, "N", "jobs that the jobs of one slave may have started at once (4194304)", set_started_max},
     {"key-file", 0, MS_OPTION_VALUE, "FILE", "the key that both ends need over TCP; msc key FILE makes one", set_key_file},
     {"insecure", 0, MS_OPTION_FLAG, NULL, "TCP without a key, unencrypted, open to everybody; on both ends", set_insecure},
@@ -175,7 +182,8 @@ static ms_options_result read_options(master_options *options, int argc, char **
         .program_target = ms_program.target,
         .program_note = ms_crypto_is_built_in() ? "with encryption" : "without encryption",
     };
-    *options = (master_options){.server = {.heartbeat = 2, .lost_max = 3, .payload_max = UINT32_MAX, .started_max = MS_STARTED_MAX}};
+    *options = (master_options){.server = {.heartbeat = 2, .lost_max = 3, .payload_max = UINT32_MAX, .started_max = MS_STARTED_MAX,
+                                          .blobs_max = ms_blobs_default()}};
     return ms_options_read(&table, options, argc, argv, rest);
 }
 

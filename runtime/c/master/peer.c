@@ -131,6 +131,7 @@ void ms_peer_lose(ms_server *server, ms_peer *peer)
     ms_scheduler *scheduler = server->scheduler;
     ms_nested_close(server, peer);
     ms_sender_close(&peer->sender);
+    ms_holdings_close(server, peer);
     if (peer->slave == MS_NO_SLAVE || server->closing)
         return;
     uint32_t inflight = scheduler->slaves[peer->slave].inflight, job_count = inflight - scheduler->slaves[peer->slave].given_up;
@@ -190,16 +191,30 @@ static void take_tail_back(ms_server *server, ms_peer *peer)
     ms_bytes_init(&peer->sender.tail);
 }
 
-void ms_peer_send(ms_server *server, ms_peer *peer, ms_header header, const void *payload)
+void ms_peer_begin(ms_server *server, ms_peer *peer, ms_header header, const void *head, size_t head_size)
 {
     if (peer->state == MS_PEER_DOOMED)
         return;
-    lend_tail(server, peer);
+    if (head_size == header.length) /* else the tail is about to become a segment, and does not come back */
+        lend_tail(server, peer);
     if (ms_sender_size(&peer->sender) == 0)
         peer->moved_at = server->now;
-    if (!ms_sender_put(&peer->sender, header, payload, header.length))
+    if (!ms_sender_put(&peer->sender, header, head, head_size))
         ms_peer_doom(server, peer, "no memory for what it is to be sent");
     mark_dirty(server, peer);
+}
+
+void ms_peer_send(ms_server *server, ms_peer *peer, ms_header header, const void *payload)
+{
+    ms_peer_begin(server, peer, header, payload, header.length);
+}
+
+void ms_peer_lend(ms_server *server, ms_peer *peer, ms_segment bytes)
+{
+    if (peer->state != MS_PEER_DOOMED && ms_sender_share(&peer->sender, bytes))
+        return;
+    ms_peer_doom(server, peer, "no memory for what it is to be sent");
+    bytes.release(bytes.owner);
 }
 
 void ms_peer_give(ms_server *server, ms_peer *peer, ms_bytes *frame)
@@ -258,21 +273,6 @@ void ms_peers_flush(ms_server *server)
 
 /* ---- What the scheduler wants ---- */
 
-/* Arguments that are sent from where they lie. The job stays as long, even when it has been cancelled and the program has let go of it. */
-typedef struct sent_arguments {
-    ms_job *job;
-    ms_job_pool *pool;
-} sent_arguments;
-
-/* They have been sent. */
-static void release_arguments(void *owner)
-{
-    sent_arguments *sent = owner;
-    sent->job->lent = false;
-    ms_job_drop(sent->pool, sent->job, false);
-    free(sent);
-}
-
 static void fail_too_large(ms_job *job, uint64_t size, uint64_t size_max)
 {
     char message[96];
@@ -297,28 +297,6 @@ static bool fill(ms_server *server, ms_job *job)
     if (ms_job_publish(job, ms_server_end_number(server)))
         server->wake_needed = true;
     return false;
-}
-
-static void send_run(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid)
-{
-    ms_header header = {(int32_t)job->ordinal, jid, job->arguments_size};
-    if (job->arguments_size < MS_LARGE_SIZE || peer->state == MS_PEER_DOOMED) {
-        ms_peer_send(server, peer, header, ms_job_arguments(job));
-        return;
-    }
-    sent_arguments *sent = malloc(sizeof *sent);
-    ms_segment arguments = {ms_job_arguments(job), job->arguments_size, release_arguments, sent};
-    if (ms_sender_size(&peer->sender) == 0)
-        peer->moved_at = server->now;
-    if (sent != NULL && ms_sender_lend(&peer->sender, header, arguments)) {
-        *sent = (sent_arguments){job, server->pool};
-        ms_job_hold(job);
-        job->lent = true;
-    } else {
-        free(sent);
-        ms_peer_doom(server, peer, "no memory for what it is to be sent");
-    }
-    mark_dirty(server, peer);
 }
 
 /* One recall for the jids of this action and of those behind it for the same slave. Gives the number of the last one. */
@@ -395,7 +373,7 @@ static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
             if (ms_job_has_holes(action->job) && !fill(server, action->job))
                 ms_scheduler_unsent(scheduler, action->job, server->now);
             else if (to != NULL)
-                send_run(server, to, action->job, action->jid);
+                ms_runs_send(server, to, action->job, action->jid);
             if (server->watch != NULL && action->job->place == MS_PLACE_RUNNING)
                 ms_watch_sent(server, action->job);
             break;

@@ -5,6 +5,7 @@
 #ifndef MS_PEER_H
 #define MS_PEER_H
 
+#include "master/blobs.h"
 #include "master/quota.h"
 #include "master/scheduler.h"
 #include "master/server.h"
@@ -38,6 +39,13 @@ typedef struct ms_children {
     uint32_t capacity, count;
 } ms_children;
 
+/* The blobs that a slave has (holdings.c). */
+typedef struct ms_held {
+    struct ms_holding *newest, *oldest;
+    uint64_t size, size_max; /* the most that it keeps */
+    uint32_t last_number;
+} ms_held;
+
 typedef struct ms_peer {
     ms_source source;
     ms_peer_state state;
@@ -56,6 +64,7 @@ typedef struct ms_peer {
     ms_children children;
     char reason[192]; /* of its doom, for the log; "" for a good end */
     bool cut_off;     /* it broke a rule */
+    ms_held held;
     uint64_t received_size, sent_size;
     ms_peer_watch seen;
     struct ms_peer *next_dirty, **dirty_link; /* what leads to it, in the list of the dirty ones */
@@ -106,6 +115,8 @@ struct ms_server {
     bool lonely_said;
     uint64_t submitted_count, finished_count, failed_count;
     uint64_t received_size, sent_size; /* from and to all slaves */
+    struct ms_holding **holdings; /* by blob and peer; the capacity is a power of two */
+    uint32_t holding_capacity, holding_count;
     ms_watch *watch; /* null when nobody looks */
     struct ms_http *http; /* --status; null for none */
     uint64_t http_deadline; /* when it wants to be looked after */
@@ -117,6 +128,7 @@ struct ms_server {
     /* Shared with the program's thread. */
     ms_job_pool *pool;
     ms_job_pool spawned_pool; /* the I/O thread's records */
+    ms_blobs blobs;
     _Atomic(ms_job *) submitted; /* a stack, youngest first, linked through `next` */
     _Alignas(64) _Atomic uint32_t rest; /* ms_rest */
     _Atomic uint32_t signal;
@@ -139,6 +151,9 @@ void ms_peer_send(ms_server *server, ms_peer *peer, ms_header header, const void
 void ms_peer_send_control(ms_server *server, ms_peer *peer, ms_control kind, const void *payload, size_t size);
 /* A whole frame, header included; its memory is taken. */
 void ms_peer_give(ms_server *server, ms_peer *peer, ms_bytes *frame);
+/* The header and the first bytes of a payload, of which more follows; bytes that follow, from where they lie. */
+void ms_peer_begin(ms_server *server, ms_peer *peer, ms_header header, const void *head, size_t head_size);
+void ms_peer_lend(ms_server *server, ms_peer *peer, ms_segment bytes);
 /* Reads what there is and acts on it. */
 void ms_peer_read(ms_server *server, ms_peer *peer);
 void ms_peer_flush(ms_server *server, ms_peer *peer);
@@ -169,6 +184,18 @@ void ms_nested_handle(ms_server *server, ms_peer *peer, const ms_frame *frame);
 void ms_nested_tell(ms_server *server, ms_job *job);
 /* The slave is gone with all its handles. */
 void ms_nested_close(ms_server *server, ms_peer *peer);
+
+/* master/runs.c: sends a job. */
+void ms_runs_send(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid);
+
+/* master/holdings.c: whether the slave can have all parts of this job as blobs. */
+bool ms_holdings_suit(const ms_peer *peer, const ms_job *job);
+/* Gives the number under which the slave has the blob; it is sent when it has not. 0: it has to do without. */
+uint32_t ms_holdings_number(ms_server *server, ms_peer *peer, ms_blob *blob);
+/* Slaves forget blobs that are not to be kept any longer. */
+void ms_holdings_trim(ms_server *server);
+/* The slave is gone with all that it had. */
+void ms_holdings_close(ms_server *server, ms_peer *peer);
 
 /* master/greeting.c. A hello; and what a slave that has come back has. */
 void ms_greeting_handle(ms_server *server, ms_peer *peer, const ms_frame *frame);

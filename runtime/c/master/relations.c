@@ -1,5 +1,5 @@
 /* Lists of holes and of children, and the filling of holes. */
-#include "master/relations.h"
+#include "master/parts.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -80,7 +80,19 @@ static uint32_t state_at_end(ms_job *job)
     return ms_job_state_now(job);
 }
 
-static void copy_parts(const ms_job *job, const uint8_t *given, uint8_t *to)
+/* The holes before a part are filled. */
+static void move_parts(ms_relations *r)
+{
+    uint32_t filled = 0, hole = 0;
+    for (uint32_t i = 0; i < r->part_count; i++) {
+        for (; hole < r->parts[i].holes_before; hole++)
+            filled += r->holes[hole].dependency->result_size;
+        r->parts[i].offset += filled;
+        r->parts[i].holes_before = 0;
+    }
+}
+
+static void copy_filled(const ms_job *job, const uint8_t *given, uint8_t *to)
 {
     const ms_relations *r = job->relations;
     uint32_t at = 0;
@@ -102,7 +114,7 @@ ms_fill_result ms_job_fill(ms_job_pool *pool, ms_job *job, uint64_t size_max, bo
 {
     ms_relations *r = job->relations;
     uint8_t small[MS_INLINE_SIZE], *whole = small;
-    *size = job->arguments_size;
+    *size = ms_job_whole_size(job);
     for (uint32_t i = 0; i < r->hole_count; i++) {
         *failed = r->holes[i].dependency;
         if (state_at_end(*failed) == (uint32_t)MS_FAILED)
@@ -111,13 +123,16 @@ ms_fill_result ms_job_fill(ms_job_pool *pool, ms_job *job, uint64_t size_max, bo
     }
     if (*size > size_max)
         return MS_FILL_TOO_LARGE;
-    if (*size > MS_INLINE_SIZE && (whole = malloc(*size)) == NULL)
+    uint32_t filled_size = (uint32_t)(*size - r->parts_size);
+    if (filled_size > MS_INLINE_SIZE && (whole = malloc(filled_size)) == NULL)
         return MS_FILL_NO_MEMORY;
-    copy_parts(job, ms_job_arguments(job), whole);
-    ms_job_free_arguments(job);
-    job->arguments_size = (uint32_t)*size;
+    copy_filled(job, ms_job_arguments(job), whole);
+    move_parts(r);
+    if (job->arguments_size > MS_INLINE_SIZE)
+        free(job->room.block);
+    job->arguments_size = filled_size;
     if (whole == small)
-        memcpy(job->room.bytes, small, *size);
+        memcpy(job->room.bytes, small, filled_size);
     else
         job->room.block = whole;
     atomic_fetch_and_explicit(&job->state, ~(uint32_t)MS_UNFILLED, memory_order_relaxed);
@@ -136,6 +151,19 @@ void ms_job_fail_like(ms_job *job, const ms_job *other)
             memcpy(copy, failure, size);
     }
     ms_job_fail(job, failure != NULL && copy == NULL ? MS_CAUSE_MASTER : (ms_job_cause)other->cause, copy);
+}
+
+static void take_parts(ms_job *job, ms_job *next)
+{
+    ms_relations *to = job->relations, *from = next->relations;
+    to->parts = from->parts;
+    to->part_count = from->part_count;
+    to->part_capacity = from->part_capacity;
+    to->parts_size = from->parts_size;
+    from->parts = NULL;
+    from->part_count = from->part_capacity = 0;
+    from->parts_size = 0;
+    atomic_fetch_or_explicit(&job->state, MS_PARTED, memory_order_relaxed);
 }
 
 static void take_holes(ms_relations *to, ms_job *job, ms_job *next)
@@ -158,6 +186,8 @@ bool ms_job_become(ms_job *job, ms_job *next)
     if (ms_job_has_holes(next))
         take_holes(job->relations, job, next);
     ms_job_free_arguments(job);
+    if (ms_job_part_count(next) > 0)
+        take_parts(job, next);
     job->lost_count = 0;
     if (job->relations != NULL)
         job->relations->crash_count = 0;

@@ -1,5 +1,5 @@
-/* What few jobs have beside their record: the jobs whose results they wait for, those that they have started, and who is to be
- * told of their end.
+/* What few jobs have beside their record: the jobs whose results they wait for, those that they have started, who is to be told of their
+ * end, and which parts of their arguments they share with others (parts.h).
  *
  * A hole is a place in a job's arguments that the result of another one, its dependency, fills. The hole holds a reference to the
  * dependency until it is filled or the job has ended. From the job's submission until then it stands in the dependency's list
@@ -20,6 +20,9 @@ typedef struct ms_hole {
 typedef struct ms_relations {
     ms_hole *holes;
     uint32_t hole_count, hole_capacity;
+    struct ms_part *parts;
+    uint32_t part_count, part_capacity;
+    uint64_t parts_size;
     uint32_t missing_count; /* holes whose dependencies have not finished */
     uint32_t depth;         /* its parent's and one more */
     ms_hole *waiting;
@@ -37,6 +40,8 @@ typedef struct ms_relations {
 /* The job's relations, made now if need be; null when there is no memory. */
 ms_relations *ms_relations_of(ms_job *job);
 void ms_relations_free(ms_job_pool *pool, ms_job *job, bool owner);
+/* parts.c: lets go of the blobs. */
+void ms_job_drop_parts(ms_job *job);
 
 static inline uint32_t ms_job_depth(const ms_job *job)
 {

@@ -91,6 +91,11 @@ void ms_server_cancel(ms_server *server, ms_job *job)
     wake(server);
 }
 
+ms_blobs *ms_server_blobs(ms_server *server)
+{
+    return &server->blobs;
+}
+
 uint64_t ms_server_end_number(ms_server *server)
 {
     return atomic_fetch_add_explicit(&server->end_number, 1, memory_order_relaxed) + 1;
@@ -453,6 +458,7 @@ ms_server *ms_server_create(const ms_server_options *options, ms_job_pool *pool,
     server->watch = options->watch;
     server->pool = pool;
     server->spawned_pool.home = pool;
+    ms_blobs_init(&server->blobs, options->blobs_max);
     atomic_store(&server->quit_status, -1);
     ms_random_bytes(server->session, sizeof server->session);
     pthread_mutex_init(&server->cancel_lock, NULL);
@@ -501,8 +507,10 @@ void ms_server_destroy(ms_server *server)
     if (server->scheduler != NULL)
         ms_scheduler_destroy(server->scheduler);
     ms_job_pool_destroy(&server->spawned_pool);
+    ms_blobs_end(&server->blobs);
     pthread_mutex_destroy(&server->cancel_lock);
     free(server->by_slave);
+    free(server->holdings);
     free(server->spare_buffer);
     free(server->reserve);
     for (uint32_t i = 0; i < server->spare_tail_count; i++)

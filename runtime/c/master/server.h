@@ -26,6 +26,7 @@ typedef struct ms_server_options {
     double heartbeat; /* seconds */
     uint32_t lost_max;
     uint32_t payload_max;
+    uint64_t blobs_max;   /* bytes of large arguments that are kept beyond the jobs that have them, see blobs.h; 0: none are shared */
     uint32_t started_max; /* jobs that one slave has started and holds, or that have not ended */
     bool has_status;
     ms_address status;
@@ -48,6 +49,8 @@ void ms_server_quit(ms_server *server, int status);
 void ms_server_submit(ms_server *server, ms_job *job);
 /* A job that the program has ended as cancelled. */
 void ms_server_cancel(ms_server *server, ms_job *job);
+/* What the arguments of jobs have in common. */
+struct ms_blobs *ms_server_blobs(ms_server *server);
 /* A number for an end that the program makes itself. */
 uint64_t ms_server_end_number(ms_server *server);
 

@@ -36,6 +36,21 @@ ms_job *ms_remote_new(uint32_t ordinal, uint64_t size, uint8_t **arguments)
     return job;
 }
 
+/* What a job here starts goes up to the master as it is. */
+uint8_t *ms_remote_block(ms_job *job, uint8_t *at, const void *data, uint32_t count, uint64_t element_size, uint32_t place, uint64_t *known)
+{
+    (void)job, (void)place, (void)known;
+    ms_put_u32(at, count);
+    memcpy(at + sizeof count, data, count * element_size);
+    return at + sizeof count + count * element_size;
+}
+
+uint8_t *ms_remote_part(ms_job *job, uint8_t *from, uint8_t *to, uint32_t place, uint64_t *known)
+{
+    (void)job, (void)from, (void)place, (void)known;
+    return to;
+}
+
 void ms_remote_hole(ms_job *job, uint64_t offset, ms_job *dependency)
 {
     check(dependency);

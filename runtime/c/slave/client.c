@@ -7,6 +7,7 @@
 #include "net/conn.h"
 #include "net/poll.h"
 #include "net/socket.h"
+#include "slave/blobs.h"
 #include "slave/executor.h"
 #include "slave/say.h"
 
@@ -60,6 +61,7 @@ typedef struct client {
     ms_address_kind kind;
     char master[MS_ADDRESS_TEXT_MAX];
     ms_receiver receiver;
+    ms_store store;
     ms_secure *secure; /* of this connection, null when it is not encrypted */
     uint64_t signal_count;
     bool leaving, released; /* we said bye; the master did */
@@ -159,6 +161,7 @@ static bool put_hello(const client *c, ms_sender *sender)
     if (gethostname(hello.host, sizeof hello.host - 1) != 0)
         strcpy(hello.host, "?");
     snprintf(hello.target, sizeof hello.target, "%s", ms_program.target);
+    hello.blobs_max = c->store.size_max;
     memcpy(hello.identity, c->identity, sizeof hello.identity);
     memcpy(hello.session, c->session, sizeof hello.session);
     ms_bytes payload = {0};
@@ -286,13 +289,19 @@ static void send_control(client *c, ms_control kind, const void *payload, size_t
     ms_executor_send(c->executor, (ms_header){0, (uint32_t)kind, (uint32_t)size}, payload);
 }
 
+/* A job that crossed our bye. */
+static void give_back(client *c, uint32_t jid)
+{
+    uint8_t bytes[4];
+    ms_put_u32(bytes, jid);
+    send_control(c, MS_RECALLED, bytes, sizeof bytes);
+}
+
 static void take_job(client *c, const ms_frame *frame)
 {
     ms_bytes payload = {0};
-    if (c->leaving) { /* it crossed our bye */
-        uint8_t jid[4];
-        ms_put_u32(jid, frame->header.jid);
-        send_control(c, MS_RECALLED, jid, sizeof jid);
+    if (c->leaving) {
+        give_back(c, frame->header.jid);
         return;
     }
     if ((frame->payload == NULL && frame->header.length > 0) ||
@@ -307,10 +316,48 @@ static void take_job(client *c, const ms_frame *frame)
     ms_bytes_free(&payload);
 }
 
+/* The next blob. One that there is no memory for costs the jobs that want it. */
+static void take_blob(client *c, const ms_frame *frame)
+{
+    ms_bytes payload = {0};
+    bool is_there = frame->payload != NULL && ms_receiver_take(&c->receiver, frame, &payload);
+    const char *wrong = ms_store_add(&c->store, frame->header.length, is_there ? &payload : NULL);
+    ms_bytes_free(&payload);
+    if (wrong != NULL)
+        finish(c, MASTER_LOST, wrong);
+}
+
+/* A job whose arguments lie partly in blobs. */
+static void take_run(client *c, const ms_frame *frame)
+{
+    ms_run_head head;
+    ms_pieces *pieces;
+    uint32_t payload_max = c->receiver.rules.payload_max;
+    const char *wrong = ms_store_gather(&c->store, frame->payload, frame->header.length, payload_max, &head, &pieces);
+    if (wrong != NULL) {
+        finish(c, MASTER_LOST, wrong);
+        return;
+    }
+    if (c->leaving) {
+        give_back(c, head.jid);
+    } else if (c->options->memory_max > 0 && head.size > c->options->memory_max) {
+        ms_executor_reject(c->executor, &(ms_frame){{(int32_t)head.ordinal, head.jid, head.size}, NULL});
+    } else {
+        if (!ms_executor_add_pieces(c->executor, &head, pieces))
+            finish(c, MASTER_LOST, "no memory for a job's arguments");
+        return;
+    }
+    ms_pieces_free(pieces);
+}
+
 static void handle(client *c, const ms_frame *frame)
 {
     if (frame->header.ordinal != 0) {
         take_job(c, frame);
+        return;
+    }
+    if (frame->header.jid == MS_BLOB) {
+        take_blob(c, frame);
         return;
     }
     if (frame->payload == NULL && frame->header.length > 0) {
@@ -336,6 +383,13 @@ static void handle(client *c, const ms_frame *frame)
         if (!ms_executor_child_ended(c->executor, frame->payload, frame->header.length))
             finish(c, MASTER_LOST, "a result that cannot be");
         break;
+    case MS_RUN: take_run(c, frame); break;
+    case MS_FORGET: {
+        const char *wrong = ms_store_forget(&c->store, frame->payload, frame->header.length);
+        if (wrong != NULL)
+            finish(c, MASTER_LOST, wrong);
+        break;
+    }
     case MS_BYE:
         if (c->leaving)
             c->released = true;
@@ -451,6 +505,7 @@ static bool prepare(client *c)
     c->executor = c->wake < 0 || c->poll < 0 ? NULL : ms_executor_create(&options);
     c->pause_ms = FIRST_PAUSE_MS;
     c->lost_at = ms_clock_ns();
+    c->store.size_max = given->memory_max > 0 && given->memory_max < given->blobs_max ? given->memory_max : given->blobs_max;
     c->keeps = !given->once && given->connect_for > 0 && given->pristine == NULL;
     if (c->keeps)
         ms_random_bytes(c->identity, sizeof c->identity);
@@ -464,6 +519,7 @@ static void serve(client *c, const ms_welcome *words)
 {
     uint32_t payload_max = words->payload_max < c->options->payload_max ? words->payload_max : c->options->payload_max;
     c->receiver.rules.greeting = false;
+    ms_store_clear(&c->store);
     c->receiver.arguments_max = c->options->memory_max;
     c->heard_at = c->connected_at = ms_clock_ns();
     c->hung_up = false;
@@ -538,6 +594,7 @@ static void release(client *c)
         ms_executor_destroy(c->executor);
     ms_receiver_close(&c->receiver);
     ms_secure_destroy(c->secure);
+    ms_store_clear(&c->store);
     for (int i = 0; i < 3; i++)
         if (descriptors[i] >= 0)
             close(descriptors[i]);

@@ -25,6 +25,7 @@ typedef struct ms_client_options {
     ms_key key; /* for TCP */
     bool quiet;
     uint32_t payload_max;
+    uint64_t blobs_max; /* bytes of large arguments that are kept for further jobs */
 } ms_client_options;
 
 /* The number of the signal that came last, for the exit status. */

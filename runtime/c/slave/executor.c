@@ -161,18 +161,44 @@ static void set_failure(ms_bytes *frame, const char *message)
         frame->size = 0;
 }
 
+bool ms_work_join(ms_work *work)
+{
+    if (!work->in_pieces)
+        return true;
+    ms_pieces *pieces = work->arguments.pieces;
+    uint8_t *block = ms_pieces_join(pieces, work->size);
+    work->in_pieces = false;
+    ms_pieces_free(pieces);
+    if (block != NULL && work->size <= MS_WORK_INLINE_SIZE) {
+        memcpy(work->arguments.bytes, block, work->size);
+        free(block);
+        return true;
+    }
+    work->arguments.block = block;
+    return block != NULL;
+}
+
+void ms_work_free(ms_work *work)
+{
+    if (work->in_pieces)
+        ms_pieces_free(work->arguments.pieces);
+    else if (work->size > MS_WORK_INLINE_SIZE)
+        free(work->arguments.block);
+}
+
 /* Runs the job; its answer is in w->frame behind room for the header. Gives the ordinal of the answer. */
 static int32_t run(ms_worker *w, ms_work *job)
 {
+    bool is_whole = job->cancelled || ms_work_join(job);
     uint8_t *bytes = job->size <= MS_WORK_INLINE_SIZE ? job->arguments.bytes : job->arguments.block;
     ms_reader arguments = {bytes, bytes + job->size};
-    ms_outcome outcome = MS_TASK_CANCELLED;
+    ms_outcome outcome = job->cancelled ? MS_TASK_CANCELLED : MS_TASK_FAILED;
     w->frame.size = w->failure.size = 0;
     ms_bytes_free(&w->tail_frame);
     if (!ms_bytes_reserve(&w->frame, 256) || !ms_bytes_reserve(&w->failure, 256))
         return 0;
     w->frame.size = w->failure.size = MS_HEADER_SIZE;
-    if (!job->cancelled)
+    if (!job->cancelled && is_whole)
         outcome = ms_task_run(w->task, ms_program.jobs[job->ordinal - 1].run, &arguments, &w->frame, &w->failure);
     if (outcome == MS_TASK_FINISHED || outcome == MS_TASK_HANDED_OVER)
         return (int32_t)job->ordinal;
@@ -246,8 +272,7 @@ static void work_once(ms_worker *w, uint64_t *now)
         ms_times_begin(w);
     pthread_mutex_unlock(&executor->lock);
     int32_t ordinal = run(w, &job);
-    if (job.size > MS_WORK_INLINE_SIZE)
-        free(job.arguments.block);
+    ms_work_free(&job);
     *now = ms_clock_ns();
     pthread_mutex_lock(&executor->lock);
     if (w->lane != 0)
@@ -335,8 +360,7 @@ void ms_executor_destroy(ms_executor *executor)
     ms_keep_drop_all(executor);
     while (executor->queue_count > 0) {
         ms_work left = ms_executor_take_work(executor);
-        if (left.size > MS_WORK_INLINE_SIZE)
-            free(left.arguments.block);
+        ms_work_free(&left);
     }
     ms_sender_close(&executor->filling);
     ms_sender_close(&executor->sending);
@@ -376,7 +400,7 @@ bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, cons
         added->ordinal = ordinal;
         added->jid = jid;
         added->size = size;
-        added->cancelled = false;
+        added->cancelled = added->in_pieces = false;
         if (size > MS_WORK_INLINE_SIZE) {
             added->arguments.block = payload->data;
             ms_bytes_init(payload);
@@ -386,6 +410,19 @@ bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, cons
         executor->queue_count++;
     }
     pthread_mutex_unlock(&executor->lock);
+    return fine;
+}
+
+bool ms_executor_add_pieces(ms_executor *executor, const ms_run_head *head, ms_pieces *pieces)
+{
+    pthread_mutex_lock(&executor->lock);
+    bool fine = reserve_queue(executor);
+    if (fine)
+        executor->queue[(executor->queue_first + executor->queue_count++) & (executor->queue_capacity - 1)] =
+            (ms_work){.ordinal = head->ordinal, .jid = head->jid, .size = head->size, .in_pieces = true, .arguments.pieces = pieces};
+    pthread_mutex_unlock(&executor->lock);
+    if (!fine)
+        ms_pieces_free(pieces);
     return fine;
 }
 
@@ -484,8 +521,7 @@ static void take_back(ms_executor *executor, ms_bytes *jids)
         if (!ms_bytes_append(jids, bytes, sizeof bytes))
             break; /* then it is run */
         ms_work back = ms_executor_take_work(executor);
-        if (back.size > MS_WORK_INLINE_SIZE)
-            free(back.arguments.block);
+        ms_work_free(&back);
     }
 }
 

@@ -13,6 +13,8 @@
 #include "net/conn.h"
 
 typedef struct ms_executor ms_executor;
+struct ms_pieces;
+struct ms_run_head;
 
 enum { MS_WORK_INLINE_SIZE = 48 }; /* arguments up to this size are copied */
 
@@ -38,6 +40,8 @@ void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secur
 /* A job to run. Arguments of more than MS_WORK_INLINE_SIZE bytes are taken from `payload`, smaller ones copied from `bytes`. False:
  * no memory. */
 bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, const uint8_t *bytes, uint32_t size, ms_bytes *payload);
+/* The same with arguments that lie in pieces, which are taken, also when there is no memory. */
+bool ms_executor_add_pieces(ms_executor *executor, const struct ms_run_head *head, struct ms_pieces *pieces);
 /* The connection has broken, and another one may come: what runs goes on, if it can, and answers are kept; the rest is dropped. Nothing
  * is sent to the old socket any more. */
 void ms_executor_disconnect(ms_executor *executor);

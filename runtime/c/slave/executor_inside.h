@@ -4,6 +4,7 @@
 #define MS_EXECUTOR_INSIDE_H
 
 #include "core/task.h"
+#include "slave/blobs.h"
 #include "slave/executor.h"
 #include "slave/free_numbers.h"
 
@@ -14,9 +15,11 @@
 typedef struct ms_work {
     uint32_t ordinal, jid, size;
     bool cancelled;
+    bool in_pieces; /* its arguments lie in blobs, until it begins */
     union {
         uint8_t bytes[MS_WORK_INLINE_SIZE];
         uint8_t *block; /* of malloc's, when there are more */
+        ms_pieces *pieces;
     } arguments;
 } ms_work;
 
@@ -103,6 +106,10 @@ void ms_executor_flush(ms_executor *executor);
 void ms_executor_linger(ms_executor *executor);
 void ms_executor_wait_for_room(ms_executor *executor);
 ms_work ms_executor_take_work(ms_executor *executor);
+/* Its arguments in one block, when they lie in pieces. False: no memory; then they are gone. */
+bool ms_work_join(ms_work *work);
+/* Frees its arguments. */
+void ms_work_free(ms_work *work);
 /* To the front of the queue. False: no memory. */
 bool ms_executor_put_back(ms_executor *executor, const ms_work *job);
 /* Answers the job of this frame, for which, or for whose result, there is no memory. */

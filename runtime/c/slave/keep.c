@@ -169,8 +169,7 @@ static void drop_queue(ms_executor *executor)
     uint32_t mask = executor->queue_capacity - 1;
     for (; executor->queue_count > 0; executor->queue_count--) {
         ms_work *one = &executor->queue[executor->queue_first];
-        if (one->size > MS_WORK_INLINE_SIZE)
-            free(one->arguments.block);
+        ms_work_free(one);
         executor->queue_first = (executor->queue_first + 1) & mask;
     }
     executor->starved = false;

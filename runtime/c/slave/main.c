@@ -56,6 +56,12 @@ static bool set_memory_max(void *context, const char *value, bool from_environme
     return ms_option_size(&((slave_options *)context)->client.memory_max, value, UINT64_MAX / 2, message);
 }
 
+static bool set_blobs_max(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_blobs(&((slave_options *)context)->client.blobs_max, value, message);
+}
+
 static bool set_payload_max(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
@@ -107,6 +113,7 @@ static const ms_option option_rows[] = {
     {"memory-max", 0, MS_OPTION_VALUE, "BYTES", "memory for each job (no limit)", set_memory_max},
     {"waiting-max", 0, MS_OPTION_VALUE, "N", "jobs that wait for others, at once (20000; 1000 with --isolate)", set_waiting_max},
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
+    {"blobs-max", 0, MS_OPTION_VALUE, "BYTES", "memory for large arguments that jobs have in common (a 16th, at most 1G; 0: none)", set_blobs_max},
     {"key-file", 0, MS_OPTION_VALUE, "FILE", "the key that both ends need over TCP; msc key FILE makes one", set_key_file},
     {"insecure", 0, MS_OPTION_FLAG, NULL, "TCP without a key, unencrypted, open to everybody; on both ends", set_insecure},
     {"quiet", 0, MS_OPTION_FLAG, NULL, "no log lines", set_quiet},
@@ -231,7 +238,8 @@ static int run(slave_options *options)
 
 int main(int argc, char **argv)
 {
-    slave_options options = {.client = {.slots = usable_cpus(), .connect_for = 60, .payload_max = UINT32_MAX}};
+    slave_options options = {.client = {.slots = usable_cpus(), .connect_for = 60, .payload_max = UINT32_MAX,
+                                        .blobs_max = ms_blobs_default()}};
     char message[MS_MESSAGE_MAX];
     switch (read_options(&options, argc, argv)) {
     case MS_OPTIONS_FINE: break;

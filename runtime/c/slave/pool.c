@@ -293,15 +293,17 @@ void ms_pool_dispatch(ms_pool *pool)
         if (executor->queue[executor->queue_first].cancelled) {
             ms_work job = ms_executor_take_work(executor);
             answer_cancelled(pool, &job);
-            if (job.size > MS_WORK_INLINE_SIZE)
-                free(job.arguments.block);
+            ms_work_free(&job);
             continue;
         }
         ms_process *p = pool->first_resuming == NULL ? find_worker(pool) : NULL;
         if (p == NULL)
             break;
         ms_work job = ms_executor_take_work(executor);
-        give(p, &job);
+        if (ms_work_join(&job))
+            give(p, &job);
+        else
+            ms_executor_put_failure(executor, &(ms_frame){{(int32_t)job.ordinal, job.jid, 0}, NULL});
     }
     if (executor->queue_count == 0 && pool->busy_count > 0 && pool->busy_count < slots_of(pool))
         recall(pool);

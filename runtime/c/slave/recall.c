@@ -35,8 +35,8 @@ static void take_asked(ms_executor *executor, const uint32_t *asked, uint32_t co
         ms_put_u32(bytes, one->jid);
         if (!ms_jids_have(asked, count, one->jid) || !ms_bytes_append(jids, bytes, sizeof bytes))
             executor->queue[(first + kept_count++) & mask] = *one;
-        else if (one->size > MS_WORK_INLINE_SIZE)
-            free(one->arguments.block);
+        else
+            ms_work_free(one);
     }
     executor->queue_count = kept_count;
 }

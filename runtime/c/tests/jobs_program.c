@@ -605,6 +605,36 @@ PROGRAM static void master_holes(void)
     get_int_result(jobs[2]);
 }
 
+/* alike SIZE COUNT ROUNDS: that many jobs get the same bytes, as parts, but for the last one, where one byte differs; in each round others. */
+PROGRAM static void master_alike(void)
+{
+    static ms_job *jobs[64];
+    int64_t size = number(1), count = number(2), sum = 0, wrong = 0;
+    uint8_t *bytes = ms_alloc((uint64_t)size);
+    for (int64_t round = 0; round < number(3); round++) {
+        uint64_t known = 0;
+        for (int64_t i = 0; i < size; i++)
+            bytes[i] = (uint8_t)(i * 7 + round);
+        for (int64_t i = 0; i < count; i++) {
+            uint8_t *arguments;
+            bytes[size / 2 + 1] = i == count - 1;
+            jobs[i] = ms_remote_new(TAKE, (uint64_t)size + 4, &arguments);
+            ms_remote_block(jobs[i], arguments, bytes, (uint32_t)size, 1, 0, round % 2 == 0 || i == count - 1 ? NULL : &known);
+            ms_remote_start(jobs[i]);
+        }
+        for (int64_t i = 0; i < count; i++) {
+            ms_reader reader = ms_job_get(jobs[i]);
+            if (i == 0)
+                memcpy(&sum, reader.at, 8);
+            int64_t expected = sum + (i == count - 1);
+            wrong += memcmp(reader.at, &expected, 8) != 0;
+            ms_job_release(jobs[i]);
+        }
+    }
+    ms_free(bytes, (uint64_t)size);
+    print_line(1, "wrong ", (int32_t)wrong);
+}
+
 /* Cancels a job that waits for one that never ends: both leave the one slot. */
 PROGRAM static void master_cancel_outer(void)
 {
@@ -625,7 +655,7 @@ PROGRAM static void master(void)
     } blocks[] = {{"one", master_one},       {"many", master_many}, {"sudden", master_sudden}, {"trips", master_trips}, {"bytes", master_bytes},
                   {"cancel", master_cancel}, {"story", master_story},     {"any", master_any},     {"nothing", master_nothing},
                   {"hold", master_hold},     {"poison", master_poison},
-                  {"two", master_two},       {"holes", master_holes},
+                  {"two", master_two},       {"holes", master_holes},     {"alike", master_alike},
                   {"cancel_outer", master_cancel_outer}};
     ms_vector word;
     if (!ms_arg(0, &word))
