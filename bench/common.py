@@ -100,9 +100,11 @@ def slaves_of(program: Path, address: str, count: int, *options: str) -> Iterato
                 slave.wait()
 
 
-def with_slaves(bench: Bench, program: Path, count: int, *words: str) -> str:
-    """What the master prints when `count` slaves of one slot each work for it."""
+def with_slaves(
+    bench: Bench, program: Path, count: int, *words: str, slave: tuple[str, ...] = (), master: tuple[str, ...] = ()
+) -> str:
+    """What the master prints when `count` slaves of one slot each work for it; `slave` and `master` are options."""
     address = f"unix:{bench.work}/{program.name}.sock"
-    with slaves_of(program, address, count):
-        master = [f"{program}-master", "--listen", address, "--min-slaves", str(count), "--", *words]
-        return subprocess.run(master, check=True, capture_output=True, text=True).stdout
+    with slaves_of(program, address, count, *slave):
+        command = [f"{program}-master", "--listen", address, "--min-slaves", str(count), *master, "--", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout

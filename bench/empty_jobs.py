@@ -11,6 +11,7 @@ from pathlib import Path
 from common import HERE, Bench, alternate, output_of, record, slaves_of, spread, status_of, with_slaves
 from targets import Target
 
+WARM_JOBS = 1000  # that noop.ms runs before it looks at the clock
 HANDLE_BYTES = 8  # of a job, in the vector that the program keeps
 TARGETS = (
     Target("from a cold start to the first result", 5, ("start", "first_result_ms"), unit="ms", at_most=True),
@@ -56,7 +57,38 @@ def bench_jobs(bench: Bench) -> None:
     bench.results["jobs"] = {
         "rates": {name: record(values) for name, values in rates.items()},
         "round_trip_us": {name: record(values) for name, values in times.items()},
+        "isolated": isolated(bench, noop, trip),
+        "traced": traced(bench, noop),
     }
+
+
+def isolated(bench: Bench, noop: Path, trip: Path) -> dict[str, object]:
+    """What `prog-slave --isolate` costs, where jobs run in processes of their own."""
+    count, trips = (20_000, 500) if bench.short else (500_000, 10_000)
+    kinds = ("threads", ()), ("processes", ("--isolate",))
+    rates = [lambda o=o: count / float(with_slaves(bench, noop, 2, str(count), slave=o)) for _, o in kinds]
+    times = [lambda o=o: 1e6 * float(with_slaves(bench, trip, 1, str(trips), slave=o)) / trips for _, o in kinds]
+    found = alternate(bench.rounds, *rates, *times)
+    plain, apart, plain_us, apart_us = (statistics.median(values) for values in found)
+    print("\njobs: in threads of the slave, and with --isolate in processes\n")
+    spreads = [spread(values) for values in found]
+    print(f"{plain:12,.0f} {spreads[0]:>7} {apart:12,.0f} {spreads[1]:>7} jobs/s {apart / plain:7.2f} x")
+    print(f"{plain_us:12.1f} {spreads[2]:>7} {apart_us:12.1f} {spreads[3]:>7} us     {apart_us / plain_us:7.2f} x")
+    return {"rate": record(found[1]), "beside_threads": apart / plain, "round_trip_us": record(found[3])}
+
+
+def traced(bench: Bench, noop: Path) -> dict[str, object]:
+    """How long the trace of a no-op job is, and what writing it costs."""
+    count = 10_000 if bench.short else 100_000
+    trace = bench.work / "trace"
+    options: tuple[tuple[str, ...], ...] = ((), ("--trace", str(trace)))
+    measures = [lambda o=o: count / float(with_slaves(bench, noop, 2, str(count), master=o)) for o in options]
+    plain, slowed = alternate(bench.rounds, *measures)
+    share = statistics.median(slowed) / statistics.median(plain)
+    each = trace.stat().st_size / (count + WARM_JOBS)
+    print("\njobs: with --trace\n")
+    print(f"{each:12.0f} bytes of trace for a no-op job\n{statistics.median(slowed):12,.0f} jobs/s, {share:.2f} x")
+    return {"bytes_each": each, "rate": record(slowed), "beside_plain": share}
 
 
 def bench_start(bench: Bench) -> None:

@@ -142,7 +142,7 @@ def seconds_of(rival: Rival, kind: str, count: int) -> float:
     done = subprocess.run(command, cwd=rival.directory, capture_output=True, text=True, timeout=TIME_S)
     if done.returncode != 0 or not done.stdout.strip():
         raise SystemExit(f"{rival.name}, {kind}: status {done.returncode}\n{done.stderr[-2000:]}")
-    return float(done.stdout.split()[-1])
+    return float(done.stdout.splitlines()[-1].split()[0])
 
 
 def figure(kind: str, count: int, seconds: float) -> float:

@@ -1,13 +1,14 @@
 /* Many simulated slaves in one process: each says hello over a unix socket of its own and answers every job at once with the job's
  * own arguments.
  *
- *   peers PATH COUNT FINGERPRINT [SLOTS [CHURN SEED]]
+ *   peers PATH COUNT FINGERPRINT [SLOTS [CHURN SEED [LIMIT]]]
  *
  * FINGERPRINT is the program's, in hexadecimal. With CHURN a peer ends its connection after about so many answers, and
  * another one comes in its place: some go without a word, some in the middle of a frame, some with a bye, some stop reading
- * for good and are closed by the master. At the end, which is when the master tells all of them to go or is gone: the numbers of connections
- * made and of jobs answered. */
+ * for good and are closed by the master. The end is when the master tells all of them to go or is gone, when LIMIT connections have been made, or
+ * SIGTERM: the numbers of connections made and of jobs answered are printed. */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,6 +46,8 @@ static uint64_t random_state = 88172645463325252u;
 static uint64_t connection_count, answer_count;
 static uint32_t told_count; /* peers that the master has told to go */
 static bool master_gone;
+static uint64_t connection_limit = UINT64_MAX;
+static volatile sig_atomic_t stopped;
 static uint8_t buffer[READ_SIZE];
 
 static _Noreturn void die(const char *what)
@@ -257,11 +260,17 @@ static void serve(peer *one)
         flush(one);
 }
 
+static void stop(int signal)
+{
+    (void)signal;
+    stopped = 1;
+}
+
 static void run(void)
 {
     struct epoll_event events[EVENT_MAX];
     uint32_t here_count = peer_count;
-    while (here_count > 0) {
+    while (here_count > 0 && !stopped && connection_count < connection_limit) {
         int count = epoll_wait(poll_set, events, EVENT_MAX, -1);
         for (int i = 0; i < count; i++) {
             peer *one = events[i].data.ptr;
@@ -284,7 +293,7 @@ static void run(void)
 int main(int argc, char **argv)
 {
     if (argc < 4 || strlen(argv[3]) != 64 || strlen(argv[1]) >= sizeof master.sun_path) {
-        fprintf(stderr, "usage: peers PATH COUNT FINGERPRINT [SLOTS [CHURN SEED]]\n");
+        fprintf(stderr, "usage: peers PATH COUNT FINGERPRINT [SLOTS [CHURN SEED [LIMIT]]]\n");
         return 2;
     }
     struct rlimit limit;
@@ -297,6 +306,9 @@ int main(int argc, char **argv)
     churn = argc > 5 ? (uint32_t)atoi(argv[5]) : 0;
     if (argc > 6)
         random_state ^= strtoull(argv[6], NULL, 10) * 0x9e3779b97f4a7c15u;
+    if (argc > 7)
+        connection_limit = strtoull(argv[7], NULL, 10);
+    sigaction(SIGTERM, &(struct sigaction){.sa_handler = stop}, NULL);
     peers = calloc(peer_count, sizeof *peers);
     poll_set = epoll_create1(EPOLL_CLOEXEC);
     if (peers == NULL || poll_set < 0)

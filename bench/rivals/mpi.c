@@ -1,6 +1,8 @@
-/* A manager and workers over MPI: what people write by hand today. mpirun -n 3 (2 for trip) mpi noop|trip|in|out COUNT
+/* A manager and workers over MPI: what people write by hand today. mpirun -n 3 (2 for trip) mpi noop|trip|in|out COUNT,
+ * mpi grain|loop COUNT STEPS
  *
- * Rank 0 hands out, 32 small messages on their way to each worker, one large one. Prints the seconds; results are checked. */
+ * Rank 0 hands out, 32 small messages on their way to each worker, one large one. Prints the seconds; results are checked.
+ * `grain` computes so many steps for each message, `loop` the same in rank 0 alone; both print the sum of the results too. */
 #include <mpi.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,11 +11,17 @@
 
 enum { WINDOW = 32, LONGS = 1000000, STOP = 0, WORK = 1 };
 
-static int64_t *values;
+static int64_t *values, total;
+static long steps = 1000;
 
 static void stop(const char *what) {
     fprintf(stderr, "mpi: %s\n", what);
     MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+static int64_t spin(int64_t x) {
+    for (long i = 0; i < steps; i++) x = (x * 1664525 + 1013904223) & 0xffffffff;
+    return x;
 }
 
 /* Receives arguments of up to LONGS numbers, answers with the result, until it is told to stop. */
@@ -27,6 +35,8 @@ static void work(const char *mode) {
             int64_t sum = 0;
             for (int i = 0; i < LONGS; i++) sum += values[i];
             values[0] = sum;
+        } else if (strcmp(mode, "grain") == 0) {
+            values[0] = spin(values[0]);
         } else if (strcmp(mode, "out") == 0) {
             int64_t x = values[0];
             for (int i = 0; i < LONGS; i++) values[i] = x;
@@ -59,9 +69,16 @@ static double manage(const char *mode, long count, int workers) {
         MPI_Send(values, in ? LONGS : 1, MPI_INT64_T, status.MPI_SOURCE, WORK, MPI_COMM_WORLD);
     }
     double seconds = MPI_Wtime() - began;
-    if (sum != (int64_t)count * (count - 1) / 2) stop("wrong sum");
+    if (strcmp(mode, "grain") != 0 && sum != (int64_t)count * (count - 1) / 2) stop("wrong sum");
+    total = sum;
     for (int worker = 1; worker <= workers; worker++) MPI_Send(values, 1, MPI_INT64_T, worker, STOP, MPI_COMM_WORLD);
     return seconds;
+}
+
+static double loop(long count) {
+    double began = MPI_Wtime();
+    for (long i = 0; i < count; i++) total += spin(i);
+    return MPI_Wtime() - began;
 }
 
 int main(int argc, char **argv) {
@@ -69,10 +86,18 @@ int main(int argc, char **argv) {
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
-    if (argc < 3) stop("usage: mpi noop|trip|in|out COUNT");
+    if (argc < 3) stop("usage: mpi noop|trip|in|out|grain|loop COUNT [STEPS]");
+    if (argc > 3) steps = atol(argv[3]);
     values = malloc(LONGS * sizeof *values);
-    if (rank == 0) printf("%.9f\n", manage(argv[1], atol(argv[2]), size - 1));
-    else work(argv[1]);
+    long count = atol(argv[2]);
+    int computes = strcmp(argv[1], "grain") == 0, alone = strcmp(argv[1], "loop") == 0;
+    if (rank == 0) {
+        double seconds = alone ? loop(count) : manage(argv[1], count, size - 1);
+        if (computes || alone) printf("%.9f %lld\n", seconds, (long long)total);
+        else printf("%.9f\n", seconds);
+    } else if (!alone) {
+        work(argv[1]);
+    }
     MPI_Finalize();
     return 0;
 }

@@ -1,8 +1,9 @@
-"""The same jobs through Python's systems: python python_jobs.py futures|ray|dask noop|trip|in|out COUNT, and
-hyperqueue noop COUNT.
+"""The same jobs through Python's systems: python python_jobs.py futures|ray|dask noop|trip|in|out COUNT,
+futures|ray|dask grain|loop COUNT STEPS, and hyperqueue noop COUNT.
 
 Two workers, one for `trip`. Prints the seconds; the results are checked. Each system is used as its own documentation
-uses it: all jobs are submitted, then collected.
+uses it: all jobs are submitted, then collected. `grain` computes so many steps in each job, `loop` the same without
+jobs; both print the sum of the results too.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ def add_up(values: Any) -> int:
     return int(values.sum())
 
 
+def spin(x_and_steps: tuple[int, int]) -> int:
+    x, steps = x_and_steps
+    for _ in range(steps):
+        x = (x * 1664525 + 1013904223) & 0xFFFFFFFF
+    return x
+
+
 def make(x: int) -> Any:
     import numpy
 
@@ -47,7 +55,7 @@ def ray(workers: int) -> Iterator[tuple[Submit, Collect]]:
     import ray as system
 
     system.init(num_cpus=workers, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
-    remote = {function: system.remote(function) for function in (same, add_up, make)}
+    remote = {function: system.remote(function) for function in (same, add_up, make, spin)}
     try:
         yield lambda function, argument: remote[function].remote(argument), system.get
     finally:
@@ -94,6 +102,20 @@ def run(mode: str, count: int, submit: Submit, collect: Collect) -> float:
     return time.perf_counter() - start
 
 
+def run_grain(count: int, steps: int, submit: Submit, collect: Collect) -> tuple[float, int]:
+    for warm in [submit(same, i) for i in range(4)]:
+        collect(warm)
+    start = time.perf_counter()
+    total = sum(collect(job) for job in [submit(spin, (i, steps)) for i in range(count)])
+    return time.perf_counter() - start, total
+
+
+def run_loop(count: int, steps: int) -> tuple[float, int]:
+    start = time.perf_counter()
+    total = sum(spin((i, steps)) for i in range(count))
+    return time.perf_counter() - start, total
+
+
 def hyperqueue(count: int) -> float:
     """Each task is a process of its own; what it printed would be a file, which nobody reads here."""
     from hyperqueue import Job, LocalCluster
@@ -120,8 +142,14 @@ def main() -> None:
     if system == "hyperqueue":
         print(f"{hyperqueue(count):.9f}")
         return
+    if mode == "loop":
+        print(*run_loop(count, int(sys.argv[4])))
+        return
     with globals()[system](1 if mode == "trip" else 2) as (submit, collect):
-        print(f"{run(mode, count, submit, collect):.9f}")
+        if mode == "grain":
+            print(*run_grain(count, int(sys.argv[4]), submit, collect))
+        else:
+            print(f"{run(mode, count, submit, collect):.9f}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@
  *     raw trip COUNT POLICY   one worker, one frame after the other; POLICY: `sleep` in read, or both ends `spin`
  *     raw in COUNT            two workers add up the eight million bytes of each frame
  *     raw out COUNT           two workers fill eight million bytes and send them
+ *     raw grain COUNT STEPS   two workers compute so many steps for each frame, 64 are on their way to each
+ *     raw loop COUNT STEPS    the same in this process, without sockets
  *
- * Prints the seconds. Results are checked. */
+ * Prints the seconds, with `grain` and `loop` the sum of the results too. Results are checked. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <errno.h>
@@ -70,6 +72,34 @@ static void echo(int fd) {
     }
 }
 
+static uint64_t spin(uint64_t x, long steps) {
+    for (long i = 0; i < steps; i++) x = (x * 1664525 + 1013904223) & 0xffffffff;
+    return x;
+}
+
+static long spin_steps;
+
+/* Computes for each whole frame, and sends the answers to what one read has brought in one write. */
+static void compute(int fd) {
+    static uint8_t buffer[BUFFER];
+    size_t held = 0;
+    for (;;) {
+        ssize_t n = read(fd, buffer + held, sizeof buffer - held);
+        if (n <= 0) return;
+        held += (size_t)n;
+        size_t whole = held / FRAME * FRAME;
+        for (size_t at = HEADER; at < whole; at += FRAME) {
+            uint32_t x;
+            memcpy(&x, buffer + at, sizeof x);
+            x = (uint32_t)spin(x, spin_steps);
+            memcpy(buffer + at, &x, sizeof x);
+        }
+        write_all(fd, buffer, whole);
+        memmove(buffer, buffer + whole, held - whole);
+        held -= whole;
+    }
+}
+
 static void add_up(int fd) {
     uint32_t header[3];
     int64_t *values = malloc(LONGS * sizeof *values);
@@ -113,12 +143,12 @@ static void start(int *sockets, int count, void (*work)(int), int flags) {
     }
 }
 
-static double noop(long count, long window) {
+/* Adds the results up into `sum`. */
+static double noop(long count, long window, void (*work)(int), int64_t *sum) {
     static uint8_t out[BUFFER], in[BUFFER];
     int sockets[WORKERS], poll = epoll_create1(0);
     long sent = 0, answered = 0, under_way[WORKERS] = {0}, held[WORKERS] = {0};
-    int64_t sum = 0;
-    start(sockets, WORKERS, echo, 0);
+    start(sockets, WORKERS, work, 0);
     for (int i = 0; i < WORKERS; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
         if (epoll_ctl(poll, EPOLL_CTL_ADD, sockets[i], &event) != 0) stop("no epoll");
@@ -150,7 +180,7 @@ static double noop(long count, long window) {
             for (long k = 0; k < frames; k++) {
                 uint32_t value;
                 memcpy(&value, in + k * FRAME + HEADER, sizeof value);
-                sum += value;
+                *sum += value;
             }
             held[i] = bytes % FRAME;
             memcpy(kept[i], in + frames * FRAME, (size_t)held[i]);
@@ -159,9 +189,14 @@ static double noop(long count, long window) {
         }
     }
     double seconds = now() - began;
-    if (sum != (int64_t)count * (count - 1) / 2) stop("wrong sum");
     for (int i = 0; i < WORKERS; i++) close(sockets[i]);
     return seconds;
+}
+
+static double loop(long count, int64_t *sum) {
+    double began = now();
+    for (long i = 0; i < count; i++) *sum += (int64_t)spin((uint64_t)i, spin_steps);
+    return now() - began;
 }
 
 static double trip(long count, int spins) {
@@ -205,11 +240,21 @@ static double payload(long count, int in) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3) stop("usage: raw noop|trip|in|out COUNT [WINDOW|POLICY]");
+    if (argc < 3) stop("usage: raw noop|trip|in|out|grain|loop COUNT [WINDOW|POLICY|STEPS]");
     long count = atol(argv[2]);
     double seconds;
-    if (strcmp(argv[1], "noop") == 0) seconds = noop(count, argc > 3 ? atol(argv[3]) : 64);
-    else if (strcmp(argv[1], "trip") == 0) seconds = trip(count, argc > 3 && strcmp(argv[3], "spin") == 0);
+    int64_t sum = 0;
+    if (strcmp(argv[1], "grain") == 0 || strcmp(argv[1], "loop") == 0) {
+        spin_steps = argc > 3 ? atol(argv[3]) : 1000;
+        seconds = strcmp(argv[1], "loop") == 0 ? loop(count, &sum) : noop(count, 64, compute, &sum);
+        printf("%.9f %lld\n", seconds, (long long)sum);
+        while (wait(NULL) > 0) continue;
+        return 0;
+    }
+    if (strcmp(argv[1], "noop") == 0) {
+        seconds = noop(count, argc > 3 ? atol(argv[3]) : 64, echo, &sum);
+        if (sum != (int64_t)count * (count - 1) / 2) stop("wrong sum");
+    } else if (strcmp(argv[1], "trip") == 0) seconds = trip(count, argc > 3 && strcmp(argv[3], "spin") == 0);
     else seconds = payload(count, strcmp(argv[1], "in") == 0);
     printf("%.9f\n", seconds);
     while (wait(NULL) > 0) continue;
