@@ -25,6 +25,7 @@ from typing import TextIO
 
 import empty_jobs
 import grain
+import model
 import programs
 import quotes
 import rivals
@@ -50,6 +51,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "faults": trouble.bench_faults,
     "hostile": trouble.bench_hostile,
     "scale": scale.bench_scale,
+    "model": model.bench_model,
     "soak": soak.bench_soak,
     "churn": soak.bench_churn,
 }
