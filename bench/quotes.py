@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+import statistics
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from model import in_time
 from targets import Target, figure_at, judge, rows
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,10 +30,9 @@ def number(results: Results, *path: str) -> float:
 
 def in_words(value: float) -> str:
     """As a sentence would say it."""
-    for size, word in ((1e6, "million"), (1e3, "thousand")):
-        if value >= size:
-            return f"{value / size:.3g} {word}"
-    return f"{value:.3g}"
+    if value >= 1e6:
+        return f"{value / 1e6:.3g} million"
+    return f"{value / 1000:.3g} thousand" if value >= 1e4 else f"{value:,.0f}"
 
 
 def beside(results: Results, kind: str, say: Callable[[float], str], names: tuple[str, ...]) -> str:
@@ -45,6 +46,18 @@ def microseconds(value: float) -> str:
 
 def gigabytes(value: float) -> str:
     return f"{value / 1000:.2f} GB/s"
+
+
+def code_mean(results: Results) -> float:
+    ratios = [figure_at(row, ("ratio",)) for row in section(results, "code").values() if isinstance(row, Mapping)]
+    known = [ratio for ratio in ratios if ratio]
+    if not known:
+        raise Missing("code")
+    return statistics.geometric_mean(known)
+
+
+def compiling(results: Results) -> str:
+    return ", ".join(f"{number(results, 'compile', f'compile_{lines}'):.2g} s" for lines in (100, 1000, 5000))
 
 
 OTHERS = ("MPI over TCP", "Erlang", "concurrent.futures", "Ray", "Dask", "HyperQueue", "Work Queue")
@@ -74,12 +87,19 @@ README: tuple[tuple[str, Callable[[Results], str], Callable[[Results], str]], ..
         lambda r: f"{number(r, 'start', 'first_result_ms'):.1f} ms",
         lambda r: "",
     ),
+    ("a pending job", lambda r: f"{number(r, 'memory', 'bytes_each'):.0f} bytes", lambda r: ""),
+    ("an idle slave", lambda r: f"{number(r, 'memory', 'idle_slave_bytes') / 1e6:.1f} MB", lambda r: ""),
     (
-        "a million pending jobs",
-        lambda r: f"{number(r, 'memory', 'pending_bytes') / 1e6:.0f} MB",
+        "a slave's program, static",
+        lambda r: f"{number(r, 'start', 'bytes', 'slave') / 1e6:.2f} MB",
         lambda r: "",
     ),
-    ("an idle slave", lambda r: f"{number(r, 'memory', 'idle_slave_bytes') / 1e6:.1f} MB", lambda r: ""),
+    (
+        "generated code, mean over the programs of `bench/code`",
+        lambda r: f"{code_mean(r):.2f} times the time of `gcc -O3`",
+        lambda r: "",
+    ),
+    ("compiling 100, 1,000, 5,000 lines", compiling, lambda r: ""),
 )
 
 
@@ -100,7 +120,97 @@ def targets_table(targets: list[Target], results: Results) -> list[str]:
     return lines
 
 
-QUOTES: dict[str, Callable[[list[Target], Results], list[str]]] = {"figures": readme_table, "targets": targets_table}
+def table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> list[str]:
+    """In Markdown."""
+    rows_of_cells = [head, ("---",) * len(head), *lines]
+    return [f"| {' | '.join(cells)} |" for cells in rows_of_cells]
+
+
+def section(results: Results, *path: str) -> Results:
+    """The record there; an empty one where nothing was measured."""
+    found: object = results
+    for key in path:
+        found = found.get(key, {}) if isinstance(found, Mapping) else {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def grain_tables(targets: list[Target], results: Results) -> list[str]:
+    metg, lengths = section(results, "grain", "metg_us"), section(results, "grain", "efficiency")
+    two = section(results, "grain", "two_of_one")
+    if not metg:
+        return []
+    shortest = [(name, in_time(1e-6 * number(metg, name))) for name in metg]
+    shares = [f"{100 * number(lengths, length):.0f} % of jobs of {in_time(1e-6 * float(length))}" for length in lengths]
+    ratios = [f"{number(two, length):.2f} times at {in_time(1e-6 * float(length))}" for length in two]
+    return [
+        *table(("", "METG(50 %)"), shortest), "",
+        f"Of the slaves' time, in M/s, useful: {', '.join(shares)}. Two slaves do as much as one {', '.join(ratios)}.",
+    ]  # fmt: skip
+
+
+def costs_table(targets: list[Target], results: Results) -> list[str]:
+    found = section(results, "jobs")
+    if "isolated" not in found or "traced" not in found:
+        return []
+    rates, times = ("rates", "M/s"), ("round_trip_us", "M/s")
+    plain = in_words(number(found, *rates)), microseconds(number(found, *times))
+    apart = in_words(number(found, "isolated", "rate")), microseconds(number(found, "isolated", "round_trip_us"))
+    traced = in_words(number(found, "traced", "rate")), f"{number(found, 'traced', 'bytes_each'):.0f} bytes for a job"
+    return table(
+        ("", "no-op jobs a second", "round trip", "file"),
+        [("as shipped", *plain, ""), ("`prog-slave --isolate`", *apart, ""), ("`--trace`", traced[0], "", traced[1])],
+    )
+
+
+def constants_table(targets: list[Target], results: Results) -> list[str]:
+    found = section(results, "model", "constants")
+    if not found:
+        return []
+    lines = [
+        ("a job in a message with many", in_time(number(found, "job_s"))),
+        ("a message more", in_time(number(found, "message_s"))),
+        ("a heartbeat, every two seconds for each slave", in_time(number(found, "beat_s"))),
+        ("a byte of arguments or results", in_time(number(found, "byte_s"))),
+        ("an idle slave", f"{number(found, 'slave_bytes'):,.0f} bytes"),
+    ]
+    shapes = section(results, "model", "shapes")
+    rates = [
+        (*name.split(" x "), in_words(number(shapes, name, "rate")), f"{number(shapes, name, 'master_cpu_us'):.2f} µs")
+        for name in shapes
+    ]
+    head = ("slaves", "slots of each", "no-op jobs a second", "master's processors, a job")
+    return [*table(("of the master", ""), lines), "", *table(head, rates)]
+
+
+def model_table(targets: list[Target], results: Results) -> list[str]:
+    found = section(results, "model", "shortest_s")
+    lines = []
+    for slots in found:
+        pairs = [section(found, slots)[way] for way in ("single", "machines", "tree")]
+        cells = [" / ".join(in_time(value) for value in pair) for pair in pairs if isinstance(pair, list)]
+        lines.append((f"{int(slots):,}", *cells))
+    head = ("slots", "one master, single slots", "slaves of 64 slots", "relays of 100 slots")
+    return table(head, lines) if lines else []
+
+
+def simulation_table(targets: list[Target], results: Results) -> list[str]:
+    found = section(results, "model", "simulated")
+    lines = [
+        (f"{int(slots):,}", *(f"{100 * number(found, slots, way):.0f} %" for way in ("single", "tree")))
+        for slots in found
+    ]
+    return table(("slots", "one master, single slots", "relays of 100 slots"), lines) if lines else []
+
+
+QUOTES: dict[str, Callable[[list[Target], Results], list[str]]] = {
+    "figures": readme_table,
+    "targets": targets_table,
+    "grain": grain_tables,
+    "costs": costs_table,
+    "constants": constants_table,
+    "model": model_table,
+    "simulation": simulation_table,
+}
 
 
 def renewed(text: str, targets: list[Target], results: Results) -> str:
