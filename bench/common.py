@@ -21,7 +21,7 @@ class Bench:
     def __init__(self, work: Path, short: bool) -> None:
         self.work = work
         self.short = short
-        self.rounds = 3 if short else 7
+        self.rounds = 3 if short else 5
         self.results: dict[str, object] = {}
 
     def msc(self, source: Path, *options: str) -> Path:

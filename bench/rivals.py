@@ -95,7 +95,7 @@ def work_queue(bench: Bench) -> list[Rival]:
     if worker is None or not built(bench, command):
         return []
     words = dict.fromkeys(KINDS, (worker,))
-    return [Rival("Work Queue", (program,), counts(500, 100, 0), words, bench.work)]
+    return [Rival("Work Queue", (program,), counts(300, 100, 0), words, bench.work)]
 
 
 def raw(bench: Bench) -> list[Rival]:
@@ -129,10 +129,10 @@ SYSTEMS: dict[str, Callable[[Bench], list[Rival]]] = {
     "bare sockets": raw,
     "MPI": mpi,
     "Erlang": erlang,
-    "concurrent.futures": lambda b: python_system(b, "concurrent.futures", "futures", counts(20_000, 5_000, 20)),
-    "Ray": lambda b: python_system(b, "Ray", "ray", counts(10_000, 2_000, 20)),
-    "Dask": lambda b: python_system(b, "Dask", "dask", counts(1_000, 100, 20)),
-    "HyperQueue": lambda b: python_system(b, "HyperQueue", "hyperqueue", counts(1_000, 0, 0)),
+    "concurrent.futures": lambda b: python_system(b, "concurrent.futures", "futures", counts(10_000, 5_000, 20)),
+    "Ray": lambda b: python_system(b, "Ray", "ray", counts(5_000, 1_000, 20)),
+    "Dask": lambda b: python_system(b, "Dask", "dask", counts(500, 50, 20)),
+    "HyperQueue": lambda b: python_system(b, "HyperQueue", "hyperqueue", counts(400, 0, 0)),
     "Work Queue": work_queue,
 }
 
