@@ -236,6 +236,7 @@ RUNTIME: dict[str, RuntimeFunction] = dict(
         _function("b ms_read_block p l p"),
         _function("b ms_read_count p l p"),
         _function("p ms_result_reserve p l"),
+        _function("void ms_result_vector p v l"),
         # World
         _function("v ms_args"),
         _function("b ms_arg l p"),

@@ -418,7 +418,9 @@ class Wire:
         if tail is not None:
             self._become_tail(w, function, places, tail)
         type = function.ref.result
-        if type is not VOID:
+        if isinstance(type, VectorType) and layout.is_block(type.element):
+            memory.call(w, "ms_result_vector", ["%result", result, str(self.shapes.size(type.element))])
+        elif type is not VOID:
             at = memory.call_register(w, "ms_result_reserve", ["%result", self.size(w, type, result)])
             self.put(w, type, result, at)
             self.glue.drop_value(w, type, result)

@@ -2,27 +2,21 @@
  *
  * Sizes up to 128 go to classes of 16 bytes each, sizes up to 32 KB to four classes for each power of two; so a block is at most a
  * quarter larger than asked. A class has a list of free blocks; an empty list is served from the end of the newest chunk. What a chunk
- * has left when it is too small for a block goes to the free lists as well, so nothing is lost. Blocks beyond 32 KB are malloc's,
- * with a header that links them, so that all can be freed at once and realloc can grow them where they stand.
+ * has left when it is too small for a block goes to the free lists as well, so nothing is lost. Blocks beyond 32 KB come from `blocks`,
+ * with a header that links them, so that all can be freed at once.
  *
  * Leaves the decision what to do when there is no memory to `fail`, and the stack to `task`. */
 #include "core/heap.h"
 
+#include "core/blocks.h"
 #include "core/fail.h"
+#include "core/payload.h"
 #include "core/task.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MS_HEAP_CHECKED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define MS_HEAP_CHECKED 1
-#endif
-#endif
 
 #define ALIGNMENT 16u
 #define SMALL_STEP_MAX 128u          /* up to here a class for each 16 bytes */
@@ -47,13 +41,14 @@ typedef struct chunk {
     uint64_t size; /* this header included */
 } chunk;
 
-/* Stands in front of a large block. Its size is a multiple of 16, so the block is aligned like malloc's. */
+/* Stands in front of a large block, where a block has room for its owner. */
 typedef struct large_block {
     struct large_block *next;
     struct large_block *previous;
     uint64_t size; /* of the block, as it was asked for */
     uint64_t unused;
 } large_block;
+_Static_assert(sizeof(large_block) <= MS_BLOCK_OWN_SIZE && sizeof(large_block) % ALIGNMENT == 0, "a head fits");
 
 struct ms_heap {
     uint8_t *free_at; /* the rest of the newest chunk */
@@ -171,33 +166,44 @@ static void check_size(const large_block *block, uint64_t size)
     }
 }
 
-static void *alloc_large(ms_heap *heap, uint64_t size, bool zero)
+static void add_large(ms_heap *heap, void *memory, uint64_t size)
 {
-    ms_task_check_stack();
-    if (size > SIZE_LIMIT || !may_take(heap, sizeof(large_block) + size))
-        ms_fail_out_of_memory();
-    large_block *block = zero ? calloc(1, sizeof *block + size) : malloc(sizeof *block + size);
-    if (block == NULL)
-        ms_fail_out_of_memory();
+    large_block *block = (large_block *)memory - 1;
     block->size = size;
     link_large(heap, block);
     heap->live_count++;
     heap->live_size += size;
-    return block + 1;
 }
 
-static void free_large(ms_heap *heap, void *memory, uint64_t size)
+static void remove_large(ms_heap *heap, void *memory, uint64_t size)
 {
-    ms_task_check_stack();
     large_block *block = (large_block *)memory - 1;
     check_size(block, size);
     unlink_large(heap, block);
     heap->live_count--;
     heap->live_size -= size;
-    free(block);
 }
 
-static void *resize_large(ms_heap *heap, void *memory, uint64_t old_size, uint64_t new_size)
+static void *alloc_large(ms_heap *heap, uint64_t size, bool zero)
+{
+    ms_task_check_stack();
+    if (size > SIZE_LIMIT || !may_take(heap, sizeof(large_block) + size))
+        ms_fail_out_of_memory();
+    void *memory = zero ? ms_block_new_zero(size) : ms_block_new(size);
+    if (memory == NULL)
+        ms_fail_out_of_memory();
+    add_large(heap, memory, size);
+    return memory;
+}
+
+static void free_large(ms_heap *heap, void *memory, uint64_t size)
+{
+    ms_task_check_stack();
+    remove_large(heap, memory, size);
+    ms_block_free(memory);
+}
+
+static void *resize_large(ms_heap *heap, void *memory, uint64_t old_size, uint64_t used_size, uint64_t new_size)
 {
     ms_task_check_stack();
     large_block *block = (large_block *)memory - 1;
@@ -205,15 +211,16 @@ static void *resize_large(ms_heap *heap, void *memory, uint64_t old_size, uint64
     if (new_size > SIZE_LIMIT || (new_size > old_size && !may_take(heap, new_size - old_size)))
         ms_fail_out_of_memory();
     unlink_large(heap, block);
-    large_block *moved = realloc(block, sizeof *block + new_size);
+    void *moved = ms_block_resize(memory, used_size, new_size);
     if (moved == NULL) {
         link_large(heap, block);
         ms_fail_out_of_memory();
     }
-    moved->size = new_size;
-    link_large(heap, moved);
+    block = (large_block *)moved - 1;
+    block->size = new_size;
+    link_large(heap, block);
     heap->live_size += new_size - old_size;
-    return moved + 1;
+    return moved;
 }
 
 /* ---- What compiled programs call ---- */
@@ -290,7 +297,7 @@ void *ms_heap_resize(void *block, uint64_t old_size, uint64_t used_size, uint64_
     bool old_small = SMALL_BLOCKS && old_size <= SMALL_MAX;
     bool new_small = SMALL_BLOCKS && new_size <= SMALL_MAX;
     if (old_size != 0 && !old_small && !new_small)
-        return resize_large(heap, block, old_size, new_size);
+        return resize_large(heap, block, old_size, used_size, new_size);
     if (old_size != 0 && old_small && new_small && class_of(old_size) == class_of(new_size)) {
         heap->live_size += new_size - old_size;
         return block;
@@ -301,6 +308,29 @@ void *ms_heap_resize(void *block, uint64_t old_size, uint64_t used_size, uint64_
         memcpy(moved, block, kept_size);
     ms_free(block, old_size);
     return moved;
+}
+
+/* ---- Large blocks that change hands ---- */
+
+void *ms_heap_adopt(uint8_t *payload, const uint8_t *at, uint64_t size)
+{
+    ms_heap *heap = current_heap;
+    ms_task_check_stack();
+    if (size <= SMALL_MAX || (uintptr_t)at % ALIGNMENT != 0 || !may_take(heap, sizeof(large_block) + size))
+        return NULL;
+    void *memory = payload + (at - payload);
+    ms_payload_behead(payload, memory);
+    add_large(heap, memory, size);
+    return memory;
+}
+
+uint8_t *ms_heap_release(void *memory, uint64_t size, uint64_t lead_size)
+{
+    if (size <= SMALL_MAX)
+        return NULL;
+    ms_task_check_stack();
+    remove_large(current_heap, memory, size);
+    return (uint8_t *)memory - lead_size;
 }
 
 /* ---- What the runtime calls ---- */
@@ -317,7 +347,7 @@ void ms_heap_clear(ms_heap *heap)
 {
     while (heap->large_blocks != NULL) {
         large_block *next = heap->large_blocks->next;
-        free(heap->large_blocks);
+        ms_block_free(heap->large_blocks + 1);
         heap->large_blocks = next;
     }
     while (heap->chunks != NULL && heap->chunks->older != NULL) {

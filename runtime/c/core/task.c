@@ -7,6 +7,7 @@
 #include "core/task.h"
 
 #include "core/fail.h"
+#include "core/payload.h"
 #include "core/task_inside.h"
 
 #include <assert.h>
@@ -48,12 +49,35 @@ void ms_task_destroy(ms_task *task)
     free(task);
 }
 
+/* ---- Cargo ---- */
+
+void ms_task_set_cargo(ms_task *task, ms_cargo *cargo)
+{
+    task->cargo = cargo;
+}
+
+/* When most of the payload is something else, that would be kept for nothing. */
+void *ms_task_adopt(const uint8_t *at, uint64_t size)
+{
+    ms_task *task = ms_thread.top;
+    ms_cargo *cargo = task == NULL ? NULL : task->cargo;
+    if (cargo == NULL || cargo->arguments == NULL || !ms_payload_is_large(cargo->arguments_size) || size < cargo->arguments_size / 3)
+        return NULL;
+    uint64_t offset = (uintptr_t)at - (uintptr_t)cargo->arguments;
+    if (offset >= cargo->arguments_size)
+        return NULL;
+    void *adopted = ms_heap_adopt(cargo->arguments, at, size);
+    if (adopted != NULL)
+        cargo->arguments = NULL;
+    return adopted;
+}
+
 /* ---- Running ---- */
 
 static void begin(ms_task *task, ms_bytes *result, ms_bytes *failure)
 {
     assert(!task->running);
-    task->result = (ms_result){.bytes = result, .start = result == NULL ? 0 : result->size};
+    task->result = (ms_result){.bytes = result, .start = result == NULL ? 0 : result->size, .cargo = result == NULL ? NULL : task->cargo};
     task->failure = failure;
     task->failure_start = failure->size;
     task->trace.total_count = 0;
@@ -101,8 +125,8 @@ static ms_outcome end(ms_task *task, ms_outcome outcome)
     ms_heap_clear(task->heap);
     if (task->overflowed)
         (void)ms_trace_write(&task->trace, task->failure, &overflowing);
-    if (outcome != MS_TASK_FINISHED && task->result.bytes != NULL)
-        task->result.bytes->size = task->result.start;
+    if (outcome != MS_TASK_FINISHED)
+        ms_result_drop(&task->result);
     if (outcome != MS_TASK_FAILED)
         task->failure->size = task->failure_start;
     return outcome;

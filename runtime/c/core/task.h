@@ -26,6 +26,14 @@ typedef enum ms_outcome {
 
 typedef struct ms_task ms_task;
 
+/* Large arguments and results, which change hands instead of being copied. */
+typedef struct ms_cargo {
+    uint8_t *arguments; /* the payload (payload.h) that a job's arguments are read from; null when the job has taken it for its own, or it is small */
+    uint64_t arguments_size;
+    uint8_t *result; /* the payload of a large result; null when it was small, and appended like any other */
+    uint64_t result_size;
+} ms_cargo;
+
 /* Once for each process, before the first task: signal handlers for cancelling and for stack overflow. */
 void ms_task_setup(void);
 /* A thread that will run tasks: its stack limits and its alternate signal stack. Undone by ms_task_thread_end. */
@@ -53,6 +61,11 @@ void ms_task_destroy(ms_task *task);
  * failure's message, the outcome is MS_TASK_FAILED and nothing is appended. */
 ms_outcome ms_task_run(ms_task *task, bool (*run)(ms_reader *, ms_result *), ms_reader *arguments, ms_bytes *result,
                        ms_bytes *failure);
+/* Where the large arguments of the following runs are, and where their large results go; both are the caller's to free. Null: arguments are copied and
+ * results appended, however large. */
+void ms_task_set_cargo(ms_task *task, ms_cargo *cargo);
+/* For decoders: the `size` bytes at `at`, which the arguments of this task hold, as a block of its heap. Null: they must be copied. */
+void *ms_task_adopt(const uint8_t *at, uint64_t size);
 /* Runs the master block. */
 ms_outcome ms_task_run_block(ms_task *task, void (*block)(void), ms_bytes *failure, int32_t *exit_status);
 /* From any thread, while the task's owner keeps it alive. Returns at once; whoever cancels calls again, some milliseconds

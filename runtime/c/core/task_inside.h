@@ -22,6 +22,7 @@ struct ms_task {
     ms_task *outer; /* the task that this one runs inside of */
     ms_heap *heap;
     ms_heap *outer_heap;
+    ms_cargo *cargo;
     ms_result result; /* no bytes when it runs the master block */
     ms_bytes *failure;
     size_t failure_start;

@@ -317,6 +317,8 @@ bool ms_read_block(ms_reader *reader, uint64_t element_size, ms_vector *v);
 bool ms_read_count(ms_reader *reader, uint64_t minimum_size, uint32_t *count);
 /* Where to encode a result of `size` bytes to. Fails beyond the limit on payloads. */
 uint8_t *ms_result_reserve(ms_result *result, uint64_t size);
+/* The whole result is a vector of scalars. Takes v: a large one is sent from where it lies. Fails as above. */
+void ms_result_vector(ms_result *result, ms_vector v, uint64_t element_size);
 
 /* ---- World ---- */
 

@@ -74,6 +74,8 @@ ms_job *ms_remote_new(uint32_t ordinal, uint64_t size, uint8_t **arguments)
         limit_message(message, size);
         ms_fail_message(message);
     }
+    if (server != NULL)
+        ms_job_await_room(size);
     ms_job *job = ms_job_create(pool, ordinal, (uint32_t)size);
     if (job == NULL)
         ms_fail_out_of_memory();
@@ -158,7 +160,9 @@ static bool fill_here(ms_job *job)
 static void run_chain(ms_task *task, ms_job *job)
 {
     ms_bytes result = {0}, failure = {0};
+    ms_cargo cargo = {0};
     ms_outcome outcome = MS_TASK_HANDED_OVER;
+    ms_task_set_cargo(task, &cargo);
     while (outcome == MS_TASK_HANDED_OVER && fill_here(job)) {
         ms_reader arguments = {ms_job_arguments(job), ms_job_arguments(job) + job->arguments_size};
         outcome = ms_task_run(task, ms_program.jobs[job->ordinal - 1].run, &arguments, &result, &failure);
@@ -172,13 +176,15 @@ static void run_chain(ms_task *task, ms_job *job)
         }
     }
     ms_job_claim(job);
-    if (outcome == MS_TASK_FINISHED && ms_job_finish(job, result.data, (uint32_t)result.size, &result))
-        job->cause = MS_CAUSE_NONE;
+    uint64_t size = cargo.result == NULL ? result.size : cargo.result_size;
+    if (outcome == MS_TASK_FINISHED && !ms_job_finish(job, result.data, (uint32_t)size, &cargo.result))
+        ms_job_fail(job, MS_CAUSE_MASTER, NULL);
     else if (outcome == MS_TASK_CANCELLED)
         ms_job_fail(job, MS_CAUSE_CANCELLED, NULL);
-    else if (outcome != MS_TASK_HANDED_OVER)
+    else if (outcome != MS_TASK_FINISHED && outcome != MS_TASK_HANDED_OVER)
         end_failed(job, &failure);
     ms_job_publish(job, ++local_end_number);
+    ms_task_set_cargo(task, NULL);
     ms_bytes_free(&result);
     ms_bytes_free(&failure);
 }
@@ -201,8 +207,8 @@ void ms_remote_start(ms_job *job)
 {
     ms_seen seen;
     ms_task_check_stack();
-    if (ms_job_part_count(job) > 0)
-        ms_job_settle_parts(job);
+    if (ms_job_part_count(job) > 0 && !ms_job_settle_parts(job))
+        ms_fail_out_of_memory();
     if (watch != NULL)
         ms_watch_remote(watch, job, &seen);
     if (server == NULL)

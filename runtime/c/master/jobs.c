@@ -1,6 +1,8 @@
 /* Records, their pool, and how a job ends. */
 #include "master/jobs.h"
 
+#include "core/futex.h"
+#include "core/payload.h"
 #include "master/relations.h"
 
 #include <stdlib.h>
@@ -34,13 +36,58 @@ static bool refill(ms_job_pool *pool)
     return true;
 }
 
+/* ---- Large arguments ---- */
+
+enum { LARGE_MAX = 32 << 20 /* when so much of them is there, some of it comes back soon */ };
+#define PATIENCE_NS 2000000u
+
+static _Atomic uint64_t large_size;   /* of all large arguments that are there */
+static _Atomic uint32_t freed_count;  /* of such; it goes round */
+static _Atomic bool is_waited_for;
+static uint32_t given_up_at = UINT32_MAX; /* the owner's: the count that it has waited for in vain */
+
+static void count_arguments(uint64_t size)
+{
+    if (ms_payload_is_large(size))
+        atomic_fetch_add_explicit(&large_size, size, memory_order_relaxed);
+}
+
+static void uncount_arguments(uint64_t size)
+{
+    if (!ms_payload_is_large(size))
+        return;
+    atomic_fetch_sub_explicit(&large_size, size, memory_order_relaxed);
+    atomic_fetch_add(&freed_count, 1);
+    if (atomic_load(&is_waited_for))
+        ms_futex_wake(&freed_count, 1);
+}
+
+void ms_job_await_room(uint64_t size)
+{
+    if (!ms_payload_is_large(size))
+        return;
+    for (;;) {
+        uint32_t count = atomic_load(&freed_count);
+        if (atomic_load(&large_size) + size <= LARGE_MAX || count == given_up_at)
+            return;
+        atomic_store(&is_waited_for, true);
+        ms_futex_wait(&freed_count, count, PATIENCE_NS);
+        atomic_store(&is_waited_for, false);
+        if (atomic_load(&freed_count) == count)
+            given_up_at = count;
+    }
+}
+
+/* ---- Records ---- */
+
 ms_job *ms_job_create(ms_job_pool *pool, uint32_t ordinal, uint32_t arguments_size)
 {
     uint8_t *block = NULL;
     if (pool->free == NULL && !refill(pool))
         return NULL;
-    if (arguments_size > MS_INLINE_SIZE && (block = malloc(arguments_size)) == NULL)
+    if (arguments_size > MS_INLINE_SIZE && (block = ms_payload_new(arguments_size)) == NULL)
         return NULL;
+    count_arguments(arguments_size);
     ms_job *job = pool->free;
     pool->free = job->next;
     atomic_store_explicit(&job->references, 1, memory_order_relaxed);
@@ -61,11 +108,26 @@ ms_job *ms_job_create(ms_job_pool *pool, uint32_t ordinal, uint32_t arguments_si
     return job;
 }
 
-void ms_job_free_arguments(ms_job *job)
+static void free_own_arguments(ms_job *job)
 {
     if (job->arguments_size > MS_INLINE_SIZE)
-        free(job->room.block);
+        ms_payload_free(job->room.block, job->arguments_size);
+    uncount_arguments(job->arguments_size);
     job->arguments_size = 0;
+}
+
+void ms_job_replace_arguments(ms_job *job, uint8_t *block, uint32_t size)
+{
+    free_own_arguments(job);
+    count_arguments(size);
+    job->arguments_size = size;
+    if (block != NULL)
+        job->room.block = block;
+}
+
+void ms_job_free_arguments(ms_job *job)
+{
+    free_own_arguments(job);
     if (job->relations != NULL && job->relations->part_count > 0)
         ms_job_drop_parts(job);
 }
@@ -77,7 +139,7 @@ static void free_contents(ms_job_pool *pool, ms_job *job, bool owner)
     if (state == MS_FAILED)
         free(job->end.failure);
     else if (state == MS_FINISHED && job->end.result != job->room.bytes)
-        free(job->end.result);
+        ms_payload_free(job->end.result, job->result_size);
     if (job->relations != NULL)
         ms_relations_free(pool, job, owner);
 }
@@ -126,26 +188,23 @@ void ms_job_unclaim(ms_job *job)
     atomic_fetch_and_explicit(&job->state, ~(uint32_t)MS_STATE_MASK, memory_order_release);
 }
 
-bool ms_job_finish(ms_job *job, const uint8_t *bytes, uint32_t size, ms_bytes *payload)
+bool ms_job_finish(ms_job *job, const uint8_t *bytes, uint32_t size, uint8_t **payload)
 {
     ms_job_free_arguments(job);
-    job->result_size = size;
     job->cause = MS_CAUSE_NONE;
+    job->result_size = size;
     if (size <= MS_INLINE_SIZE) {
         if (size > 0)
             memcpy(job->room.bytes, bytes, size);
         job->end.result = job->room.bytes;
         return true;
     }
-    if (payload != NULL && payload->data != NULL) {
-        job->end.result = payload->data;
-        ms_bytes_init(payload);
-        return true;
+    if (*payload == NULL) {
+        job->end.result = ms_payload_copy(bytes, size);
+        return job->end.result != NULL;
     }
-    job->end.result = malloc(size);
-    if (job->end.result == NULL)
-        return false;
-    memcpy(job->end.result, bytes, size);
+    job->end.result = *payload;
+    *payload = NULL;
     return true;
 }
 

@@ -67,11 +67,11 @@ struct ms_job {
     uint8_t cause; /* ms_job_cause */
     union {
         ms_failure *failure; /* of a failed job, null when `cause` says it all */
-        uint8_t *result;     /* of a finished job */
+        uint8_t *result;     /* of a finished job; a payload, when it is not in the room below */
     } end;
     union {
         uint8_t bytes[MS_INLINE_SIZE];
-        uint8_t *block; /* of malloc's, when there are more bytes than fit */
+        uint8_t *block; /* a payload (payload.h), when there are more bytes than fit */
     } room;
     struct ms_relations *relations; /* relations.h; null for a job that has none */
 };
@@ -87,6 +87,11 @@ typedef struct ms_job_pool {
 
 /* A job with one reference and room for its arguments; null when there is no memory. */
 ms_job *ms_job_create(ms_job_pool *pool, uint32_t ordinal, uint32_t arguments_size);
+/* Memory that comes back is at hand, and fresh memory is dear: while others' large arguments are being given back, the owner waits for
+ * some of them, before it makes a job with `size` bytes of its own. As soon as that takes milliseconds it waits no more, until the next are given back. */
+void ms_job_await_room(uint64_t size);
+/* A job's own arguments, which are freed, give way to others: `size` bytes in this payload, or, for null, such as the caller then puts into the record. */
+void ms_job_replace_arguments(ms_job *job, uint8_t *block, uint32_t size);
 /* Frees the arguments. */
 void ms_job_free_arguments(ms_job *job);
 /* All records must have come back. */
@@ -116,9 +121,9 @@ bool ms_job_claim(ms_job *job);
 /* It does not end, after all. Whoever changes arguments does so between the two, because the program may read those of a job that it
  * has cancelled. */
 void ms_job_unclaim(ms_job *job);
-/* Between claim and publish: the job's end. The result's bytes are copied when they fit the record, else `payload` is taken over.
- * False: no memory. */
-bool ms_job_finish(ms_job *job, const uint8_t *bytes, uint32_t size, ms_bytes *payload);
+/* Between claim and publish: the job's end. The result's bytes are copied when they fit the record or there is no `payload` (payload.h), which is taken over
+ * otherwise. False: no memory. */
+bool ms_job_finish(ms_job *job, const uint8_t *bytes, uint32_t size, uint8_t **payload);
 void ms_job_fail(ms_job *job, ms_job_cause cause, ms_failure *failure);
 /* Makes the end known; true when somebody waits for it. */
 bool ms_job_publish(ms_job *job, uint64_t end_number);

@@ -1,6 +1,8 @@
 /* Adding parts, and putting arguments together. */
 #include "master/parts.h"
 
+#include "core/payload.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,18 +25,18 @@ bool ms_job_add_part(ms_job *job, uint32_t offset, ms_blob *blob)
     return true;
 }
 
-void ms_job_settle_parts(ms_job *job)
+bool ms_job_settle_parts(ms_job *job)
 {
-    uint8_t *block = job->room.block;
     uint32_t size = (uint32_t)(job->arguments_size - job->relations->parts_size);
-    job->arguments_size = size;
-    if (size > MS_INLINE_SIZE) {
-        uint8_t *smaller = realloc(block, size);
-        job->room.block = smaller == NULL ? block : smaller;
-        return;
-    }
-    memcpy(job->room.bytes, block, size);
-    free(block);
+    uint8_t small[MS_INLINE_SIZE], *own = NULL;
+    if (size <= MS_INLINE_SIZE)
+        memcpy(small, job->room.block, size);
+    else if ((own = ms_payload_copy(job->room.block, size)) == NULL)
+        return false;
+    ms_job_replace_arguments(job, own, size);
+    if (own == NULL)
+        memcpy(job->room.bytes, small, size);
+    return true;
 }
 
 void ms_job_drop_parts(ms_job *job)

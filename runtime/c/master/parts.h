@@ -17,8 +17,8 @@ typedef struct ms_part {
 
 /* Takes the reference to the blob. False: no memory, and the reference is the caller's. */
 bool ms_job_add_part(ms_job *job, uint32_t offset, ms_blob *blob);
-/* All have been added; the memory that they would have taken is given back. */
-void ms_job_settle_parts(ms_job *job);
+/* All have been added; the memory that they would have taken is given back. False: there is none even to do that. */
+bool ms_job_settle_parts(ms_job *job);
 /* All of the arguments, parts included, one behind the other, at `to`. */
 void ms_job_copy_arguments(ms_job *job, uint8_t *to);
 

@@ -335,9 +335,9 @@ static void end_job(ms_server *server, const ms_action *action, ms_peer *peer, c
         server->failed_count++;
     if (ms_job_claim(job)) {
         ms_failure_view view;
-        ms_bytes payload = {0};
+        uint8_t *payload = NULL;
         if (action->end == MS_END_FINISHED) {
-            if (frame->header.length > MS_INLINE_SIZE && !ms_receiver_take(&peer->receiver, frame, &payload))
+            if (frame->header.length > MS_INLINE_SIZE && (payload = ms_receiver_take(&peer->receiver, frame)) == NULL)
                 ms_job_fail(job, MS_CAUSE_MASTER, NULL);
             else if (!ms_job_finish(job, frame->payload, frame->header.length, &payload))
                 ms_job_fail(job, MS_CAUSE_MASTER, NULL);

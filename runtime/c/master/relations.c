@@ -1,6 +1,8 @@
 /* Lists of holes and of children, and the filling of holes. */
 #include "master/parts.h"
 
+#include "core/payload.h"
+
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,17 +126,13 @@ ms_fill_result ms_job_fill(ms_job_pool *pool, ms_job *job, uint64_t size_max, bo
     if (*size > size_max)
         return MS_FILL_TOO_LARGE;
     uint32_t filled_size = (uint32_t)(*size - r->parts_size);
-    if (filled_size > MS_INLINE_SIZE && (whole = malloc(filled_size)) == NULL)
+    if (filled_size > MS_INLINE_SIZE && (whole = ms_payload_new(filled_size)) == NULL)
         return MS_FILL_NO_MEMORY;
     copy_filled(job, ms_job_arguments(job), whole);
     move_parts(r);
-    if (job->arguments_size > MS_INLINE_SIZE)
-        free(job->room.block);
-    job->arguments_size = filled_size;
+    ms_job_replace_arguments(job, whole == small ? NULL : whole, filled_size);
     if (whole == small)
         memcpy(job->room.bytes, small, filled_size);
-    else
-        job->room.block = whole;
     atomic_fetch_and_explicit(&job->state, ~(uint32_t)MS_UNFILLED, memory_order_relaxed);
     ms_job_drop_holes(pool, job, owner);
     return MS_FILLED;

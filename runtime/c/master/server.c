@@ -1,6 +1,7 @@
 /* The I/O thread: what comes from the program's thread, the loop, beginning and end. */
 #include "master/peer.h"
 
+#include "core/blocks.h"
 #include "core/clock.h"
 #include "core/entropy.h"
 #include "core/futex.h"
@@ -211,6 +212,7 @@ static void say_what_to_start(ms_server *server)
 static void tick(ms_server *server)
 {
     server->ticked_at = server->now;
+    ms_blocks_trim(server->now);
     ms_scheduler_tick(server->scheduler, server->now);
     ms_peers_act(server);
     ms_peers_tick(server);

@@ -1,6 +1,7 @@
 /* Receiving and sending frames. */
 #include "net/conn.h"
 
+#include "core/payload.h"
 #include "net/socket.h"
 
 #include <assert.h>
@@ -51,10 +52,17 @@ void ms_receiver_rest(ms_receiver *receiver)
     receiver->start = receiver->end = 0;
 }
 
+static void free_large(ms_receiver *receiver)
+{
+    ms_payload_free_large(receiver->large);
+    receiver->large = NULL;
+    receiver->large_size = 0;
+}
+
 void ms_receiver_close(ms_receiver *receiver)
 {
     free(receiver->buffer);
-    ms_bytes_free(&receiver->large);
+    free_large(receiver);
     ms_bytes_free(&receiver->kept);
     receiver->buffer = NULL;
 }
@@ -123,7 +131,7 @@ static void refuse_keyed(ms_receiver *receiver, int descriptor)
 
 static void discard_large(ms_receiver *receiver, size_t have)
 {
-    ms_bytes_free(&receiver->large);
+    free_large(receiver);
     receiver->discarding = true;
     receiver->discarded_size = have;
 }
@@ -138,23 +146,29 @@ static ms_conn_status read_discarded(ms_receiver *receiver, int descriptor)
     return status;
 }
 
+/* Room for more of a payload that has filled what there was. */
+static bool grow_large(ms_receiver *receiver)
+{
+    size_t wanted = 4 * receiver->large_size, length = receiver->large_header.length;
+    uint8_t *grown = ms_payload_resize(receiver->large, receiver->large_size, wanted < length ? wanted : length);
+    if (grown == NULL)
+        return false;
+    receiver->large = grown;
+    return true;
+}
+
 static ms_conn_status read_large(ms_receiver *receiver, int descriptor)
 {
+    size_t missing = receiver->large_header.length - receiver->large_size, done;
     if (receiver->discarding)
         return read_discarded(receiver, descriptor);
-    ms_bytes *large = &receiver->large;
-    size_t missing = receiver->large_header.length - large->size, done;
-    size_t more = large->size < MS_RECEIVE_SIZE ? MS_RECEIVE_SIZE : large->size;
-    if (more > missing)
-        more = missing;
-    if (large->capacity - large->size < more && large->capacity - large->size < MS_RECEIVE_SIZE &&
-        !ms_bytes_reserve(large, more)) {
-        discard_large(receiver, large->size);
+    if (ms_payload_room(receiver->large) == receiver->large_size && !grow_large(receiver)) {
+        discard_large(receiver, receiver->large_size);
         return read_discarded(receiver, descriptor);
     }
-    size_t room = large->capacity - large->size;
-    ms_conn_status status = read_into(receiver, descriptor, large->data + large->size, room < missing ? room : missing, &done);
-    large->size += done;
+    size_t room = ms_payload_room(receiver->large) - receiver->large_size;
+    ms_conn_status status = read_into(receiver, descriptor, receiver->large + receiver->large_size, room < missing ? room : missing, &done);
+    receiver->large_size += done;
     return status;
 }
 
@@ -178,14 +192,21 @@ ms_conn_status ms_receiver_read(ms_receiver *receiver, int descriptor)
     return status;
 }
 
-/* A payload that the buffer can't hold moves into a block of its own, which grows as its bytes arrive. */
+/* A payload that the buffer can't hold moves into memory of its own: of the size that was promised, if that is usual, since pages that nothing arrives for cost
+ * nothing; else it grows as its bytes arrive. */
 static void begin_large(ms_receiver *receiver, ms_header header)
 {
     size_t have = receiver->end - receiver->start - MS_HEADER_SIZE;
-    ms_bytes_clear(&receiver->large);
     bool is_wanted = header.ordinal == 0 || receiver->arguments_max == 0 || header.length <= receiver->arguments_max;
-    if (!is_wanted || !ms_bytes_append(&receiver->large, receiver->buffer + receiver->start + MS_HEADER_SIZE, have))
+    free_large(receiver);
+    if (is_wanted)
+        receiver->large = ms_payload_new(header.length < MS_RESERVED_SIZE ? header.length : MS_RESERVED_SIZE);
+    if (receiver->large == NULL) {
         discard_large(receiver, have);
+    } else {
+        memcpy(receiver->large, receiver->buffer + receiver->start + MS_HEADER_SIZE, have);
+        receiver->large_size = have;
+    }
     receiver->start = receiver->end = 0;
     receiver->large_header = header;
     receiver->filling_large = true;
@@ -193,7 +214,7 @@ static void begin_large(ms_receiver *receiver, ms_header header)
 
 static bool next_large(ms_receiver *receiver, ms_frame *frame)
 {
-    if ((receiver->discarding ? receiver->discarded_size : receiver->large.size) < receiver->large_header.length)
+    if ((receiver->discarding ? receiver->discarded_size : receiver->large_size) < receiver->large_header.length)
         return false;
     receiver->filling_large = false;
     if (receiver->discarding) {
@@ -202,14 +223,14 @@ static bool next_large(ms_receiver *receiver, ms_frame *frame)
         return true;
     }
     receiver->gave_large = true;
-    *frame = (ms_frame){receiver->large_header, receiver->large.data};
+    *frame = (ms_frame){receiver->large_header, receiver->large};
     return true;
 }
 
 bool ms_receiver_next(ms_receiver *receiver, ms_frame *frame)
 {
     if (receiver->gave_large) {
-        ms_bytes_free(&receiver->large);
+        free_large(receiver);
         receiver->gave_large = false;
     }
     if (receiver->filling_large)
@@ -232,15 +253,14 @@ bool ms_receiver_next(ms_receiver *receiver, ms_frame *frame)
     return true;
 }
 
-bool ms_receiver_take(ms_receiver *receiver, const ms_frame *frame, ms_bytes *payload)
+uint8_t *ms_receiver_take(ms_receiver *receiver, const ms_frame *frame)
 {
-    ms_bytes_init(payload);
+    uint8_t *payload = receiver->large;
     if (!receiver->gave_large)
-        return ms_bytes_append(payload, frame->payload, frame->header.length);
-    *payload = receiver->large;
-    ms_bytes_init(&receiver->large);
+        return ms_payload_copy(frame->payload, frame->header.length);
+    receiver->large = NULL;
     receiver->gave_large = false;
-    return true;
+    return payload;
 }
 
 /* ---- Sending ---- */

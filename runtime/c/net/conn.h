@@ -4,7 +4,7 @@
  * mean is left to others. With keys (`secure`, null without) what is read and written is encrypted; a receiver and a sender of one
  * connection share them, and the handshake goes on by itself while both are used.
  *
- * What always holds: memory grows with the bytes that have arrived, not with those that a header promises; a frame that is handed
+ * What always holds: memory that is touched grows with the bytes that have arrived, not with those that a header promises; a frame that is handed
  * out has passed ms_header_check; frames leave in the order in which they were put. */
 #ifndef MS_CONN_H
 #define MS_CONN_H
@@ -21,7 +21,7 @@ typedef enum ms_conn_status {
     MS_CONN_BROKEN  /* errno says why */
 } ms_conn_status;
 
-enum { MS_RECEIVE_SIZE = 256 << 10, MS_LARGE_SIZE = 64 << 10 };
+enum { MS_RECEIVE_SIZE = 256 << 10, MS_LARGE_SIZE = 64 << 10, MS_RESERVED_SIZE = 16 << 20 /* so much room is made for a mere promise */ };
 
 typedef struct ms_frame {
     ms_header header;
@@ -43,7 +43,8 @@ typedef struct ms_receiver {
     bool gave_large;    /* the last frame's payload is `large` */
     bool heard;         /* the last read brought bytes from the other end; with a key, bytes that are authentic */
     ms_header large_header;
-    ms_bytes large;
+    uint8_t *large;     /* a payload (payload.h) of large_size bytes so far */
+    size_t large_size;
 } ms_receiver;
 
 /* With `spare` the buffer is taken from there, or made, to read, and put there, or freed, to rest; many receivers may share the place. False: no
@@ -56,8 +57,8 @@ void ms_receiver_close(ms_receiver *receiver);
 ms_conn_status ms_receiver_read(ms_receiver *receiver, int descriptor);
 /* The next whole frame; false when there is none, or what came is wrong. */
 bool ms_receiver_next(ms_receiver *receiver, ms_frame *frame);
-/* The payload of the frame that ms_receiver_next just gave, in memory of the caller's own. False: no memory. */
-bool ms_receiver_take(ms_receiver *receiver, const ms_frame *frame, ms_bytes *payload);
+/* The payload of the frame that ms_receiver_next just gave, which is the caller's from now on (payload.h). Null: no memory. */
+uint8_t *ms_receiver_take(ms_receiver *receiver, const ms_frame *frame);
 
 /* Bytes that are sent from where they lie; `release(owner)` is called when they have been, or never will be. */
 typedef struct ms_segment {

@@ -10,7 +10,7 @@
 struct ms_stored {
     _Atomic uint32_t references;
     uint32_t number, size;
-    uint8_t *bytes; /* null: there was no memory for them */
+    uint8_t *bytes; /* a payload (payload.h); null: there was no memory for them */
 };
 
 typedef struct piece {
@@ -28,7 +28,7 @@ static void release(ms_stored *blob)
 {
     if (atomic_fetch_sub_explicit(&blob->references, 1, memory_order_acq_rel) != 1)
         return;
-    free(blob->bytes);
+    ms_payload_free(blob->bytes, blob->size);
     free(blob);
 }
 
@@ -67,22 +67,22 @@ static ms_stored *find(const ms_store *store, uint32_t number)
     return place < store->count && store->blobs[place]->number == number ? store->blobs[place] : NULL;
 }
 
-const char *ms_store_add(ms_store *store, uint32_t size, ms_bytes *payload)
+const char *ms_store_add(ms_store *store, uint32_t size, uint8_t *payload)
 {
+    const char *wrong = NULL;
+    ms_stored *blob = NULL;
     if (size > store->size_max || store->size > store->size_max - size)
-        return "more blobs than fit here";
-    if (store->last_number == UINT32_MAX)
-        return "too many blobs";
-    ms_stored *blob = malloc(sizeof *blob);
-    if (blob == NULL || !reserve(store)) {
+        wrong = "more blobs than fit here";
+    else if (store->last_number == UINT32_MAX)
+        wrong = "too many blobs";
+    else if ((blob = malloc(sizeof *blob)) == NULL || !reserve(store))
+        wrong = "no memory for a blob";
+    if (wrong != NULL) {
         free(blob);
-        return "no memory for a blob";
+        ms_payload_free(payload, size);
+        return wrong;
     }
-    *blob = (ms_stored){.references = 1, .number = ++store->last_number, .size = size};
-    if (payload != NULL) {
-        blob->bytes = payload->data;
-        ms_bytes_init(payload);
-    }
+    *blob = (ms_stored){.references = 1, .number = ++store->last_number, .size = size, .bytes = payload};
     store->blobs[store->count++] = blob;
     store->size += size;
     return NULL;
@@ -166,12 +166,12 @@ const char *ms_store_gather(const ms_store *store, const uint8_t *payload, uint3
 
 uint8_t *ms_pieces_join(const ms_pieces *pieces, uint32_t size)
 {
-    uint8_t *block = malloc(size == 0 ? 1 : size), *to = block;
+    uint8_t *block = ms_payload_new(size == 0 ? 1 : size), *to = block;
     uint32_t at = 0;
     for (uint32_t i = 0; i < pieces->count && block != NULL; i++) {
         const piece *one = &pieces->pieces[i];
         if (one->blob->bytes == NULL && one->blob->size > 0) {
-            free(block);
+            ms_payload_free(block, size);
             return NULL;
         }
         memcpy(to, pieces->own + at, one->offset - at);

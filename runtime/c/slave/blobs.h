@@ -6,7 +6,7 @@
 #ifndef MS_SLAVE_BLOBS_H
 #define MS_SLAVE_BLOBS_H
 
-#include "core/bytes.h"
+#include "core/payload.h"
 
 #include <stdint.h>
 
@@ -27,8 +27,8 @@ typedef struct ms_run_head {
     uint32_t jid, ordinal, size;
 } ms_run_head;
 
-/* The next blob; its bytes are taken. `payload` null: there was no memory for its `size` bytes. Null: fine; else what is wrong. */
-const char *ms_store_add(ms_store *store, uint32_t size, ms_bytes *payload);
+/* The next blob; its bytes are taken, whatever comes of it (payload.h). `payload` null: there was no memory for its `size` bytes. Null: fine; else what is wrong. */
+const char *ms_store_add(ms_store *store, uint32_t size, uint8_t *payload);
 /* The payload of a `forget`. As above. */
 const char *ms_store_forget(ms_store *store, const uint8_t *payload, uint32_t size);
 /* The payload of a `run`, without anything that would fit no job: `payload_max` is the limit on all of the arguments. As above. */
@@ -37,7 +37,7 @@ const char *ms_store_gather(const ms_store *store, const uint8_t *payload, uint3
 /* Another connection begins: there are none. */
 void ms_store_clear(ms_store *store);
 
-/* All of them in one block of malloc's. Null: no memory. */
+/* All of them in one payload (payload.h). Null: no memory. */
 uint8_t *ms_pieces_join(const ms_pieces *pieces, uint32_t size);
 void ms_pieces_free(ms_pieces *pieces);
 #endif

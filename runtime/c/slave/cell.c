@@ -2,6 +2,7 @@
 #include "slave/cell.h"
 
 #include "core/task.h"
+#include "core/payload.h"
 #include "core/wire.h"
 #include "net/conn.h"
 #include "net/poll.h"
@@ -103,16 +104,17 @@ static void begin(cell *c, const ms_frame *frame)
 
 static void take_job(cell *c, const ms_frame *frame)
 {
-    ms_bytes payload = {0};
+    uint8_t *payload = NULL;
     if (frame->payload == NULL && frame->header.length > 0) {
         ms_executor_reject(c->executor, frame);
         return;
     }
-    bool fine = frame->header.length <= MS_WORK_INLINE_SIZE || ms_receiver_take(&c->receiver, frame, &payload);
+    bool fine = frame->header.length <= MS_WORK_INLINE_SIZE || (payload = ms_receiver_take(&c->receiver, frame)) != NULL;
     if (!fine || !ms_executor_add(c->executor, (uint32_t)frame->header.ordinal, frame->header.jid, frame->payload,
-                                  frame->header.length, &payload))
+                                  frame->header.length, payload)) {
+        ms_payload_free(payload, frame->header.length);
         _exit(STATUS_FAILED);
-    ms_bytes_free(&payload);
+    }
 }
 
 static void handle(cell *c, const ms_frame *frame)

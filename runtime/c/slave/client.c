@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/entropy.h"
+#include "core/payload.h"
 #include "core/wire.h"
 #include "net/conn.h"
 #include "net/poll.h"
@@ -299,7 +300,7 @@ static void give_back(client *c, uint32_t jid)
 
 static void take_job(client *c, const ms_frame *frame)
 {
-    ms_bytes payload = {0};
+    uint8_t *payload = NULL;
     if (c->leaving) {
         give_back(c, frame->header.jid);
         return;
@@ -309,20 +310,19 @@ static void take_job(client *c, const ms_frame *frame)
         ms_executor_reject(c->executor, frame);
         return;
     }
-    bool fine = frame->header.length <= MS_WORK_INLINE_SIZE || ms_receiver_take(&c->receiver, frame, &payload);
+    bool fine = frame->header.length <= MS_WORK_INLINE_SIZE || (payload = ms_receiver_take(&c->receiver, frame)) != NULL;
     if (!fine || !ms_executor_add(c->executor, (uint32_t)frame->header.ordinal, frame->header.jid, frame->payload,
-                                  frame->header.length, &payload))
+                                  frame->header.length, payload)) {
+        ms_payload_free(payload, frame->header.length);
         finish(c, MASTER_LOST, "no memory for a job's arguments");
-    ms_bytes_free(&payload);
+    }
 }
 
 /* The next blob. One that there is no memory for costs the jobs that want it. */
 static void take_blob(client *c, const ms_frame *frame)
 {
-    ms_bytes payload = {0};
-    bool is_there = frame->payload != NULL && ms_receiver_take(&c->receiver, frame, &payload);
-    const char *wrong = ms_store_add(&c->store, frame->header.length, is_there ? &payload : NULL);
-    ms_bytes_free(&payload);
+    uint8_t *payload = frame->payload == NULL ? NULL : ms_receiver_take(&c->receiver, frame);
+    const char *wrong = ms_store_add(&c->store, frame->header.length, payload);
     if (wrong != NULL)
         finish(c, MASTER_LOST, wrong);
 }
@@ -466,7 +466,7 @@ static int next_timeout(const client *c, int tend_ms)
         return 0;
     if (c->leaving)
         timeout_ms = timeout_ms < 0 || timeout_ms > 10 ? 10 : timeout_ms;
-    if (c->silence_ns > 0 && (timeout_ms < 0 || timeout_ms > 500))
+    if ((c->silence_ns > 0 || ms_blocks_kept_size() > 0) && (timeout_ms < 0 || timeout_ms > 500))
         timeout_ms = 500;
     return timeout_ms;
 }
@@ -489,6 +489,7 @@ static void turn(client *c)
     if (readable && c->end == GOES_ON)
         read_frames(c);
     uint64_t now = ms_clock_ns();
+    ms_blocks_trim(now);
     if (c->silence_ns > 0 && now - c->heard_at > c->silence_ns)
         finish(c, DISCONNECTED, "no word from it");
     look_whether_to_leave(c, now);

@@ -171,7 +171,7 @@ bool ms_work_join(ms_work *work)
     ms_pieces_free(pieces);
     if (block != NULL && work->size <= MS_WORK_INLINE_SIZE) {
         memcpy(work->arguments.bytes, block, work->size);
-        free(block);
+        ms_payload_free(block, work->size);
         return true;
     }
     work->arguments.block = block;
@@ -183,7 +183,7 @@ void ms_work_free(ms_work *work)
     if (work->in_pieces)
         ms_pieces_free(work->arguments.pieces);
     else if (work->size > MS_WORK_INLINE_SIZE)
-        free(work->arguments.block);
+        ms_payload_free(work->arguments.block, work->size);
 }
 
 /* Runs the job; its answer is in w->frame behind room for the header. Gives the ordinal of the answer. */
@@ -195,6 +195,7 @@ static int32_t run(ms_worker *w, ms_work *job)
     ms_outcome outcome = job->cancelled ? MS_TASK_CANCELLED : MS_TASK_FAILED;
     w->frame.size = w->failure.size = 0;
     ms_bytes_free(&w->tail_frame);
+    w->cargo = (ms_cargo){.arguments = job->in_pieces || job->size <= MS_WORK_INLINE_SIZE ? NULL : bytes, .arguments_size = job->size};
     if (!ms_bytes_reserve(&w->frame, 256) || !ms_bytes_reserve(&w->failure, 256))
         return 0;
     w->frame.size = w->failure.size = MS_HEADER_SIZE;
@@ -216,6 +217,19 @@ static int32_t run(ms_worker *w, ms_work *job)
     return -(int32_t)job->ordinal;
 }
 
+/* A large result is sent from where it lies. */
+static void send_cargo(ms_worker *w, ms_header header)
+{
+    uint8_t *payload = w->cargo.result, *frame = payload - MS_HEADER_SIZE;
+    ms_header_encode(frame, header);
+    if (w->executor->broken)
+        return;
+    if (ms_sender_share(&w->executor->filling, (ms_segment){frame, MS_HEADER_SIZE + w->cargo.result_size, ms_payload_free_large, payload}))
+        w->cargo.result = NULL;
+    else
+        w->executor->broken = true;
+}
+
 /* Puts the answer into the sender, behind what the job printed. The lock is held. */
 static void answer(ms_worker *w, int32_t ordinal, uint32_t jid, bool is_long)
 {
@@ -235,9 +249,13 @@ static void answer(ms_worker *w, int32_t ordinal, uint32_t jid, bool is_long)
         executor->broken = true;
         return;
     }
-    ms_header header = {ordinal, jid, (uint32_t)(w->frame.size - MS_HEADER_SIZE)};
+    ms_header header = {ordinal, jid, (uint32_t)(w->cargo.result != NULL ? w->cargo.result_size : w->frame.size - MS_HEADER_SIZE)};
     if (!w->cancelled && (is_long || executor->adrift || executor->broken) && ms_keep_answer(w, header))
         return;
+    if (w->cargo.result != NULL) {
+        send_cargo(w, header);
+        return;
+    }
     if (w->frame.size < MS_LARGE_SIZE) {
         ms_executor_put(executor, header, w->frame.data + MS_HEADER_SIZE);
         return;
@@ -272,12 +290,15 @@ static void work_once(ms_worker *w, uint64_t *now)
         ms_times_begin(w);
     pthread_mutex_unlock(&executor->lock);
     int32_t ordinal = run(w, &job);
+    if (!job.in_pieces && job.size > MS_WORK_INLINE_SIZE)
+        job.arguments.block = w->cargo.arguments;
     ms_work_free(&job);
     *now = ms_clock_ns();
     pthread_mutex_lock(&executor->lock);
     if (w->lane != 0)
         ms_times_end(w, *now);
     answer(w, ordinal, job.jid, *now - began > KEPT_JOB_NS);
+    ms_payload_free_large(w->cargo.result); /* nobody wants it */
     ms_children_end(w); /* a tail job may wait for them, so they are released behind it */
     w->jid = 0;
     if (ms_workers_worn(executor))
@@ -391,7 +412,7 @@ static bool reserve_queue(ms_executor *executor)
     return true;
 }
 
-bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, const uint8_t *bytes, uint32_t size, ms_bytes *payload)
+bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, const uint8_t *bytes, uint32_t size, uint8_t *payload)
 {
     pthread_mutex_lock(&executor->lock);
     bool fine = reserve_queue(executor);
@@ -402,8 +423,7 @@ bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, cons
         added->size = size;
         added->cancelled = added->in_pieces = false;
         if (size > MS_WORK_INLINE_SIZE) {
-            added->arguments.block = payload->data;
-            ms_bytes_init(payload);
+            added->arguments.block = payload;
         } else if (size > 0) {
             memcpy(added->arguments.bytes, bytes, size);
         }

@@ -37,9 +37,9 @@ ms_executor *ms_executor_create(const ms_executor_options *options);
 /* From now on frames go to this socket, encrypted when `secure` is not null, and payloads to be sent have a limit. `same`: this is the
  * master that was connected before, and it is offered what is there; else all that is dropped. */
 void ms_executor_connect(ms_executor *executor, int descriptor, ms_secure *secure, uint32_t payload_max, bool same);
-/* A job to run. Arguments of more than MS_WORK_INLINE_SIZE bytes are taken from `payload`, smaller ones copied from `bytes`. False:
+/* A job to run. Arguments of more than MS_WORK_INLINE_SIZE bytes are in `payload` (payload.h), which is taken, smaller ones copied from `bytes`. False:
  * no memory. */
-bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, const uint8_t *bytes, uint32_t size, ms_bytes *payload);
+bool ms_executor_add(ms_executor *executor, uint32_t ordinal, uint32_t jid, const uint8_t *bytes, uint32_t size, uint8_t *payload);
 /* The same with arguments that lie in pieces, which are taken, also when there is no memory. */
 bool ms_executor_add_pieces(ms_executor *executor, const struct ms_run_head *head, struct ms_pieces *pieces);
 /* The connection has broken, and another one may come: what runs goes on, if it can, and answers are kept; the rest is dropped. Nothing

@@ -3,6 +3,7 @@
 #ifndef MS_EXECUTOR_INSIDE_H
 #define MS_EXECUTOR_INSIDE_H
 
+#include "core/payload.h"
 #include "core/task.h"
 #include "slave/blobs.h"
 #include "slave/executor.h"
@@ -18,7 +19,7 @@ typedef struct ms_work {
     bool in_pieces; /* its arguments lie in blobs, until it begins */
     union {
         uint8_t bytes[MS_WORK_INLINE_SIZE];
-        uint8_t *block; /* of malloc's, when there are more */
+        uint8_t *block; /* a payload (payload.h), when there are more */
         ms_pieces *pieces;
     } arguments;
 } ms_work;
@@ -32,6 +33,7 @@ typedef struct ms_worker {
     bool cancelled;
     ms_bytes frame;
     ms_bytes failure;
+    ms_cargo cargo; /* its result is the payload of the answer, when it is large */
     ms_bytes lines[2]; /* the beginnings of lines on standard output and standard error */
     pthread_cond_t wake;
     bool woken;   /* one of the jobs that it waits for has ended */
@@ -133,7 +135,7 @@ void ms_workers_reap(ms_executor *executor);
 void ms_workers_end(ms_executor *executor);
 
 /* keep.c. The lock is held. */
-/* The answer of a job, whose frame is in w->frame, is kept, and sent when there is a connection. False: it is only to be sent. */
+/* The answer of a job, whose frame is in w->frame, or whose payload is in w->cargo, is kept, and sent when there is a connection. False: it is only to be sent. */
 bool ms_keep_answer(ms_worker *worker, ms_header header);
 /* What a job prints while there is no connection. */
 void ms_keep_output(ms_worker *worker, ms_header header, const uint8_t *payload);

@@ -28,6 +28,8 @@ typedef struct ms_kept {
     uint32_t mark;         /* of the ping behind it; nothing when it has not been sent */
     uint32_t printed_mark; /* of the ping behind the last that its job printed */
     ms_bytes frames;
+    uint8_t *payload; /* of a large answer, which comes behind them with its header; else null */
+    size_t size;      /* of all */
 } ms_kept;
 
 static void unref(void *kept)
@@ -36,6 +38,7 @@ static void unref(void *kept)
     if (atomic_fetch_sub_explicit(&one->references, 1, memory_order_acq_rel) > 1)
         return;
     ms_bytes_free(&one->frames);
+    ms_payload_free_large(one->payload);
     free(one);
 }
 
@@ -46,7 +49,7 @@ static void drop(ms_executor *executor, ms_kept **link)
     if (*link == NULL)
         executor->last_kept = link;
     executor->kept_count--;
-    executor->kept_size -= one->frames.size;
+    executor->kept_size -= one->size;
     unref(one);
 }
 
@@ -93,12 +96,38 @@ void ms_executor_pong(ms_executor *executor, const uint8_t *payload, uint32_t si
 
 /* ---- Answers and output ---- */
 
-static bool send_kept(ms_executor *executor, ms_kept *one)
+static bool share(ms_executor *executor, ms_kept *one, uint8_t *frames, size_t size)
 {
-    if (!ms_sender_share(&executor->filling, (ms_segment){one->frames.data, one->frames.size, unref, one}))
+    if (size == 0)
+        return true;
+    if (!ms_sender_share(&executor->filling, (ms_segment){frames, size, unref, one}))
         return false;
     atomic_fetch_add_explicit(&one->references, 1, memory_order_relaxed);
+    return true;
+}
+
+static bool send_kept(ms_executor *executor, ms_kept *one)
+{
+    if (!share(executor, one, one->frames.data, one->frames.size) ||
+        (one->payload != NULL && !share(executor, one, one->payload - MS_HEADER_SIZE, one->size - one->frames.size)))
+        return false;
     one->mark = ms_keep_mark(executor);
+    return true;
+}
+
+/* The frames of an answer, with what its job printed meanwhile, move into *one. False: no memory, and nothing has changed. */
+static bool take_answer(ms_worker *w, ms_header header, ms_kept *one)
+{
+    bool is_large = w->cargo.result != NULL;
+    ms_header_encode(is_large ? w->cargo.result - MS_HEADER_SIZE : w->frame.data, header);
+    if (!is_large && w->held.size > 0 && !ms_bytes_append(&w->held, w->frame.data, w->frame.size))
+        return false;
+    ms_bytes *frames = is_large || w->held.size > 0 ? &w->held : &w->frame;
+    one->frames = *frames;
+    ms_bytes_init(frames);
+    one->payload = w->cargo.result;
+    w->cargo.result = NULL;
+    one->size = one->frames.size + (is_large ? MS_HEADER_SIZE + header.length : 0);
     return true;
 }
 
@@ -108,25 +137,22 @@ bool ms_keep_answer(ms_worker *w, ms_header header)
     bool away = executor->adrift || executor->broken;
     if (executor->options.is_worker)
         return away;
-    size_t size = w->held.size + w->frame.size;
+    size_t size = w->held.size + MS_HEADER_SIZE + header.length;
     if (executor->kept_count == KEPT_COUNT_MAX || size > KEPT_SIZE_MAX - executor->kept_size)
         return away;
     ms_kept *one = malloc(sizeof *one);
     if (one == NULL)
         return away;
-    ms_header_encode(w->frame.data, header);
-    if (w->held.size > 0 && !ms_bytes_append(&w->held, w->frame.data, w->frame.size)) {
+    *one = (ms_kept){.references = 1, .jid = header.jid, .printed_mark = w->printed_mark};
+    if (!take_answer(w, header, one)) {
         free(one);
         return away;
     }
-    ms_bytes *frames = w->held.size > 0 ? &w->held : &w->frame;
-    *one = (ms_kept){.references = 1, .jid = header.jid, .printed_mark = w->printed_mark, .frames = *frames};
     one->mark = executor->mark + 1; /* no ping goes out as long as there is no connection */
-    ms_bytes_init(frames);
     *executor->last_kept = one;
     executor->last_kept = &one->next;
     executor->kept_count++;
-    executor->kept_size += one->frames.size;
+    executor->kept_size += one->size;
     if (!away && !send_kept(executor, one))
         executor->broken = true;
     return true;

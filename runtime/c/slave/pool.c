@@ -182,9 +182,9 @@ static void send_job(ms_process *p, const ms_work *job)
     if (job->size <= MS_WORK_INLINE_SIZE) {
         ms_process_send(p, header, job->arguments.bytes);
     } else {
-        ms_segment arguments = {job->arguments.block, job->size, free, job->arguments.block};
+        ms_segment arguments = {job->arguments.block, job->size, ms_payload_release_of(job->size), job->arguments.block};
         if (!ms_sender_lend(&p->sender, header, arguments)) {
-            free(job->arguments.block);
+            ms_payload_free(job->arguments.block, job->size);
             kill_process(p);
         }
         mark_dirty(p);
@@ -448,7 +448,7 @@ static void settle_jobs(ms_process *p, const ms_report *report)
     if (p->count > 0 && head->cancelled) {
         answer_cancelled(p->pool, head);
         if (is_large && !p->ready)
-            free(head->arguments.block);
+            ms_payload_free(head->arguments.block, head->size);
         kept = 1;
     } else if (p->count > 0 && begun) {
         tell_crash(p, head, report->status);

@@ -31,17 +31,16 @@ void ms_pool_say(ms_pool *pool, ms_control kind, uint32_t value)
 static void forward(ms_process *p, const ms_frame *frame)
 {
     ms_executor *executor = p->pool->executor;
-    ms_bytes payload;
     if (frame->header.length < MS_LARGE_SIZE) {
         ms_executor_put(executor, frame->header, frame->payload);
         return;
     }
-    bool fine = ms_receiver_take(&p->receiver, frame, &payload);
-    if (fine && !executor->broken &&
-        ms_sender_lend(&executor->filling, frame->header, (ms_segment){payload.data, payload.size, free, payload.data}))
+    uint8_t *payload = ms_receiver_take(&p->receiver, frame);
+    if (payload != NULL && !executor->broken &&
+        ms_sender_lend(&executor->filling, frame->header, (ms_segment){payload, frame->header.length, ms_payload_free_large, payload}))
         return;
-    executor->broken = executor->broken || !fine;
-    ms_bytes_free(&payload);
+    executor->broken = executor->broken || payload == NULL;
+    ms_payload_free_large(payload);
 }
 
 /* ---- Answers ---- */

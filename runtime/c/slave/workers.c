@@ -184,15 +184,17 @@ static bool wait_for_turn(ms_worker *w)
 {
     ms_executor *executor = w->executor;
     while (!executor->ending && !has_turn(executor)) {
-        bool is_extra = executor->worker_count > executor->options.slots;
+        bool is_extra = executor->worker_count > executor->options.slots, keeps = ms_blocks_kept_size() > 0;
         struct timespec limit = ms_timespec_of(ms_clock_ns() + IDLE_NS);
         int result = 0;
         executor->idle_count++;
-        if (is_extra)
+        if (is_extra || keeps)
             result = pthread_cond_timedwait(&executor->more_work, &executor->lock, &limit);
         else
             pthread_cond_wait(&executor->more_work, &executor->lock);
         executor->idle_count--;
+        if (keeps && result == ETIMEDOUT)
+            ms_blocks_trim(ms_clock_ns());
         if (result == ETIMEDOUT && !has_turn(executor) && executor->worker_count > executor->options.slots)
             return false;
     }
@@ -281,6 +283,8 @@ bool ms_workers_start(ms_executor *executor)
     }
     w->executor = executor;
     w->task = ms_task_create(executor->options.memory_max);
+    if (w->task != NULL)
+        ms_task_set_cargo(w->task, &w->cargo);
     if (w->task == NULL || !run_thread(w)) { /* the new thread waits for the lock, which is ours */
         free_worker(w);
         return false;

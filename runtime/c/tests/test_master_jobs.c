@@ -1,4 +1,5 @@
 /* Job records: their two ends, their references, their memory. */
+#include "core/payload.h"
 #include "master/jobs.h"
 
 #include "tests/check.h"
@@ -25,7 +26,7 @@ static void test_a_job_ends_once(void)
         ms_job *job = ms_job_create(&pool, 1, size);
         uint8_t *bytes = malloc(size + 1);
         memset(bytes, 7, size);
-        ms_bytes none = {0};
+        uint8_t *none = NULL;
         CHECK(ms_job_claim(job));
         CHECK(!ms_job_claim(job));
         CHECK_INT(ms_job_state_now(job), MS_RUNNING);
@@ -43,15 +44,15 @@ static void test_a_job_ends_once(void)
 static void test_results_that_are_taken_over(void)
 {
     ms_job_pool pool = {0};
-    ms_job *job = ms_job_create(&pool, 1, 1000);
-    ms_bytes payload = {0};
-    CHECK(ms_bytes_reserve(&payload, 5000));
-    payload.size = 5000;
-    uint8_t *data = payload.data;
-    CHECK(ms_job_claim(job) && ms_job_finish(job, payload.data, 5000, &payload));
-    ms_job_publish(job, 1);
-    CHECK(job->end.result == data && payload.data == NULL);
-    ms_job_drop(&pool, job, true);
+    for (uint32_t size = 5000; size < 1000000; size *= 100) {
+        ms_job *job = ms_job_create(&pool, 1, 1000);
+        uint8_t *payload = ms_payload_new(size), *data = payload;
+        memset(payload, 1, size);
+        CHECK(ms_job_claim(job) && ms_job_finish(job, payload, size, &payload));
+        ms_job_publish(job, 1);
+        CHECK(job->end.result == data && payload == NULL);
+        ms_job_drop(&pool, job, true);
+    }
     ms_job_pool_destroy(&pool);
 }
 
