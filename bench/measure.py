@@ -2,7 +2,8 @@
 
 Each part prints a table with the median of its rounds and how far the rounds spread; what a reference computes is
 compared with what M/s computes. A part that fails is named and the others go on. The end says which targets are met.
-`bench/results` keeps the last run: `last.json` (figures), `last.md` (what was printed, and the targets), `last.svg`.
+`bench/results` keeps the last run: `last.json` (figures), `last.md` (what was printed, and the targets), `last.svg`;
+the tables in the documents are made of it.
 """
 
 from __future__ import annotations
@@ -167,10 +168,10 @@ def save(directory: Path, results: dict[str, object], printed: dict[str, str]) -
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
-    parser.add_argument("--all", action="store_true", help="every part, then the figures in the documents")
+    parser.add_argument("--all", action="store_true", help="every part, which is what naming none means too")
     parser.add_argument("--short", action="store_true", help="small sizes: shows that it works, not how fast")
     parser.add_argument("--results", type=Path, help="where the results go (bench/results; nowhere with --short)")
-    parser.add_argument("--quote", action="store_true", help="write the last figures into the documents")
+    parser.add_argument("--quote", action="store_true", help="write the documents anew, as every run in full does")
     parser.add_argument("parts", nargs="*", help=f"what to measure, of {' '.join(PARTS)}; all when none is named")
     chosen = parser.parse_args()
     unknown = [part for part in chosen.parts if part not in PARTS]
@@ -212,7 +213,7 @@ def main() -> int:
     failed = []
     if chosen.all or chosen.parts or not chosen.quote:
         failed = measure(chosen.parts or list(PARTS), chosen.short, directory)
-    if chosen.all or chosen.quote:
+    if chosen.quote or directory == HERE / "results":
         quotes.write(HERE / "results", TARGETS)
     if failed:
         print(f"failed: {', '.join(failed)}")

@@ -141,7 +141,7 @@ def test_the_picture_of_nothing() -> None:
 def test_the_documents_quote_the_last_run(name: str) -> None:
     text = (ROOT / name).read_text()
     results = json.loads((ROOT / "bench" / "results" / "last.json").read_text())
-    assert text == quotes.renewed(text, measure.TARGETS, results), "bench/run --quote writes them anew"
+    assert text == quotes.renewed(text, measure.TARGETS, results), "bench/run --quote writes the tables anew"
 
 
 def test_a_quote_is_written_anew() -> None:
