@@ -20,7 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { EVENT_MAX = 64, LINE_MAX_SIZE = 512, TICKS_FOR_A_HEARTBEAT = 4, DESCRIPTOR_MAX = 65536, SPARE_DESCRIPTOR_MAX = 64 };
+enum { EVENT_MAX = 64, LINE_MAX_SIZE = 512, TICKS_FOR_A_HEARTBEAT = 16, DESCRIPTOR_MAX = 65536, SPARE_DESCRIPTOR_MAX = 64 };
 #define LONELY_NS 5000000000u   /* after so long without a slave it says what to start */
 #define LAG_MAX_NS 200000000u
 #define LAG_FORGET_NS 100000000u
