@@ -24,7 +24,7 @@ HALF = 0.5
 LENGTH_MIN_US, LENGTH_MAX_US = 0.01, 50_000  # where the search gives up; what it says then is a bound
 RUN_S = 0.6  # how long a run would take without loss
 JOBS_MAX = 2_000_000
-LENGTHS_US = (0.25, 0.5, 1, 2, 5, 10, 100, 1000)
+LENGTHS_US = (0.5, 1, 2, 5, 10, 100, 1000)
 # Where the search begins, near where it is expected to end.
 GUESS_US = {
     "bare sockets, window 64": 0.5, "MPI over TCP": 1000, "Erlang": 16, "concurrent.futures": 125, "Ray": 1000,
@@ -119,9 +119,11 @@ def metg_us(system: System, run_s: float) -> float:
             break
         length, share = other, other_share
         if not LENGTH_MIN_US < length < LENGTH_MAX_US:
-            return length
-    part = (HALF - share) / (other_share - share)
+            break
     system.begin_us = length
+    if (share >= HALF) == (other_share >= HALF):
+        return length
+    part = (HALF - share) / (other_share - share)
     return math.exp(math.log(length) + part * (math.log(other) - math.log(length)))
 
 

@@ -22,7 +22,7 @@ from common import Bench
 ROOT = Path(__file__).resolve().parent.parent
 
 # The compiler's speed and its code's have tests of their own; these are about the runtimes.
-SHORT = ("jobs", "start", "memory", "grain", "rivals", "secure", "faults", "hostile", "scale", "soak", "churn")
+SHORT = ("jobs", "start", "memory", "grain", "rivals", "secure", "faults", "hostile", "scale", "model", "soak", "churn")
 
 
 @pytest.mark.parametrize("part", SHORT)
