@@ -6,22 +6,24 @@
 #include "fuzz/fuzz.h"
 
 #include "master/output.h"
-#include "master/relations.h"
+#include "master/parts.h"
 #include "master/server.c"
 
 enum { PEER_MAX = 8, JOB_MAX = 64, JID_MAX = 32, PAYLOAD_MAX = 4096, LARGE_SIZE = 80000, TURN_MAX = 64 };
+enum { PART_SIZE = 3000, BLOBS_MAX = 2 * PART_SIZE, BLOB_MAX = 4096 };
 
 typedef struct fake_slave {
     int descriptor; /* -1: none */
     uint32_t jids[JID_MAX], ordinals[JID_MAX];
     uint32_t jid_count;
+    uint32_t blobs[BLOB_MAX], blob_count, blobs_size; /* sizes of those that came, 0 for those that are forgotten */
 } fake_slave;
 
 static fake_slave slaves[PEER_MAX];
 static ms_job *jobs[JOB_MAX];
 static ms_server *server;
 static ms_job_pool pool;
-static uint8_t block[LARGE_SIZE];
+static uint8_t block[LARGE_SIZE], part[PART_SIZE];
 
 /* ---- Output goes nowhere (master/output.h) ---- */
 
@@ -71,6 +73,49 @@ void ms_output_flush_unless_stuck(void)
 
 /* ---- The slaves ---- */
 
+static void learn(fake_slave *s, uint32_t jid, uint32_t ordinal)
+{
+    MUST(ordinal > 0 && ordinal <= ms_program.job_count && jid > 0 && jid <= MS_JID_MAX);
+    s->jids[s->jid_count % JID_MAX] = jid;
+    s->ordinals[s->jid_count++ % JID_MAX] = ordinal;
+}
+
+/* What a slave holds to: it has each blob that a job refers to, and never more than it said. */
+static void take_run(fake_slave *s, const uint8_t *payload, uint32_t size)
+{
+    uint32_t count = ms_get_u32(payload + 8), before = 0, own_size = size - MS_RUN_HEAD_SIZE - count * MS_RUN_PART_SIZE;
+    MUST(count > 0 && size >= MS_RUN_HEAD_SIZE + count * MS_RUN_PART_SIZE);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *part = payload + MS_RUN_HEAD_SIZE + (size_t)i * MS_RUN_PART_SIZE;
+        uint32_t offset = ms_get_u32(part), number = ms_get_u32(part + 4);
+        MUST(offset >= before && offset <= own_size && number > 0 && number <= s->blob_count && s->blobs[number - 1] > 0);
+        before = offset;
+    }
+    learn(s, ms_get_u32(payload), ms_get_u32(payload + 4));
+}
+
+static void take_control(fake_slave *s, uint32_t kind, const uint8_t *payload, uint32_t size)
+{
+    uint32_t number;
+    switch (kind) {
+    case MS_BLOB:
+        MUST(s->blob_count < BLOB_MAX && size > 0);
+        s->blobs[s->blob_count++] = size;
+        s->blobs_size += size;
+        MUST(s->blobs_size <= BLOBS_MAX);
+        break;
+    case MS_FORGET:
+        MUST(size == 4);
+        number = ms_get_u32(payload);
+        MUST(number > 0 && number <= s->blob_count && s->blobs[number - 1] > 0);
+        s->blobs_size -= s->blobs[number - 1];
+        s->blobs[number - 1] = 0;
+        break;
+    case MS_RUN: take_run(s, payload, size); break;
+    default: break;
+    }
+}
+
 static void look_at_frames(fake_slave *s)
 {
     ms_header header;
@@ -78,10 +123,9 @@ static void look_at_frames(fake_slave *s)
     while (s->descriptor >= 0 && fake_next_frame(s->descriptor, &header, &payload)) {
         MUST(header.ordinal >= 0);
         if (header.ordinal == 0)
-            continue;
-        MUST((uint32_t)header.ordinal <= ms_program.job_count && header.jid > 0 && header.jid <= MS_JID_MAX);
-        s->jids[s->jid_count % JID_MAX] = header.jid;
-        s->ordinals[s->jid_count++ % JID_MAX] = (uint32_t)header.ordinal;
+            take_control(s, header.jid, payload, header.length);
+        else
+            learn(s, header.jid, (uint32_t)header.ordinal);
     }
 }
 
@@ -98,7 +142,7 @@ static void take_turns(void)
 
 static void say_hello(const fake_slave *s, uint32_t slots)
 {
-    ms_hello hello = {.slots = slots, .pid = 7, .host = "fuzz", .target = "any"};
+    ms_hello hello = {.slots = slots, .pid = 7, .host = "fuzz", .target = "any", .blobs_max = slots % 2 == 0 ? BLOBS_MAX : 0};
     ms_bytes bytes = {0};
     memcpy(hello.fingerprint, ms_program.fingerprint, sizeof hello.fingerprint);
     MUST(ms_hello_encode(&bytes, &hello));
@@ -109,7 +153,8 @@ static void say_hello(const fake_slave *s, uint32_t slots)
 static void join(fake_slave *s, uint32_t slots, bool greets)
 {
     if (s->descriptor < 0) {
-        *s = (fake_slave){.descriptor = fake_connect()};
+        *s = (fake_slave){.descriptor = -1};
+        s->descriptor = fake_connect();
         if (s->descriptor < 0)
             return;
     }
@@ -220,11 +265,35 @@ static void leave(fake_slave *s, int error)
 
 /* ---- The program ---- */
 
+/* Some of its bytes are parts, which it may share with others. */
+static void submit_shared(uint8_t index, uint8_t how, fuzz_input *input)
+{
+    uint32_t count = 1 + (how & 1), kinds = fuzz_u8(input), own_size = fuzz_u8(input);
+    ms_job *job = ms_job_create(&pool, 1 + kinds % ms_program.job_count, count * PART_SIZE + own_size);
+    MUST(job != NULL);
+    memset(ms_job_arguments(job), how, count * PART_SIZE + own_size);
+    for (uint32_t i = 0; i < count; i++) {
+        memset(part, (int)(kinds >> 4 * i & 3), PART_SIZE);
+        part[PART_SIZE / 2] = kinds >> (4 * i + 2) & 1;
+        ms_blob *blob = ms_blobs_share(&server->blobs, i, 1, part, PART_SIZE - 4, NULL);
+        if (blob != NULL)
+            MUST(ms_job_add_part(job, own_size * i / count, blob));
+    }
+    if (ms_job_part_count(job) > 0)
+        ms_job_settle_parts(job);
+    jobs[index] = job;
+    ms_server_submit(server, job);
+}
+
 static void submit(fuzz_input *input)
 {
     uint8_t index = fuzz_u8(input) % JOB_MAX, how = fuzz_u8(input);
     if (jobs[index] != NULL)
         return;
+    if (how >= 224 && how < 250) {
+        submit_shared(index, how, input);
+        return;
+    }
     uint32_t size = how >= 250 ? LARGE_SIZE : how % 100u;
     ms_job *job = ms_job_create(&pool, 1 + fuzz_u8(input) % ms_program.job_count, size);
     MUST(job != NULL);
@@ -305,7 +374,8 @@ static void step(fuzz_input *input)
 
 static void start_server(void)
 {
-    ms_server_options options = {.address_count = 1, .quiet = true, .heartbeat = 1, .lost_max = 3, .payload_max = PAYLOAD_MAX, .started_max = 5};
+    ms_server_options options = {.address_count = 1, .quiet = true, .heartbeat = 1, .lost_max = 3, .payload_max = PAYLOAD_MAX, .started_max = 5,
+                                 .blobs_max = 3 * PART_SIZE};
     char message[MS_MESSAGE_MAX];
     bool wrong;
     MUST(ms_address_parse(&options.addresses[0], "unix:fuzz", message));

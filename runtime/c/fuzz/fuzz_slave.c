@@ -16,7 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { NUMBER_MAX = 64, PAYLOAD_MAX = 65536, LARGE_SIZE = 300000, STEPS_MAX = 400 };
+enum { NUMBER_MAX = 64, PAYLOAD_MAX = 65536, LARGE_SIZE = 300000, STEPS_MAX = 400, BLOBS_MAX = 40000 };
 
 enum { PATIENCE_MS = 30000 };
 
@@ -86,6 +86,37 @@ static void send_large_job(void)
     fake_feed_frame(descriptor, (ms_header){7, 1 + fuzz_u8(&input) % 32u, size}, block);
 }
 
+/* Blobs of all sizes, more than there may be. */
+static void send_blob(void)
+{
+    uint32_t size = fuzz_u8(&input) * 64u;
+    ms_put_u32(block, size < 4 ? 0 : size - 4);
+    send_control(MS_BLOB, block, size);
+}
+
+static void send_forget(void)
+{
+    uint8_t number[4];
+    ms_put_u32(number, fuzz_u8(&input) % 8u);
+    send_control(MS_FORGET, number, 4 - (fuzz_u8(&input) == 0));
+}
+
+static void send_run(void)
+{
+    uint8_t payload[MS_RUN_HEAD_SIZE + 4 * MS_RUN_PART_SIZE + 16] = {0}, what = fuzz_u8(&input);
+    uint32_t count = what >> 5 & 3, size = MS_RUN_HEAD_SIZE;
+    ms_put_u32(payload, fuzz_u8(&input) % 32u + (what != 0));
+    ms_put_u32(payload + 4, what & 16 ? 7 : 1 + what % ms_program.job_count);
+    ms_put_u32(payload + 8, what & 128 ? fuzz_u8(&input) : count);
+    for (uint32_t i = 0; i < count; i++, size += MS_RUN_PART_SIZE) {
+        uint8_t part = fuzz_u8(&input);
+        ms_put_u32(payload + size, part >> 4);
+        ms_put_u32(payload + size + 4, 1 + part % 8u);
+    }
+    ms_put_u32(payload + size, fuzz_u8(&input));
+    send_control(MS_RUN, payload, size + fuzz_u8(&input) % 16u);
+}
+
 static void send_result(void)
 {
     uint8_t payload[MS_RESULT_HEAD_SIZE + 64] = {0}, choice = fuzz_u8(&input), how = fuzz_u8(&input);
@@ -152,7 +183,13 @@ static void next_step(void)
         fake_hang_up(descriptor, 0);
         return;
     }
-    switch (fuzz_u8(&input) & 15) {
+    uint8_t what = fuzz_u8(&input);
+    if (what >= 224) {
+        void (*const steps[])(void) = {send_run, send_run, send_blob, send_forget};
+        steps[what & 3]();
+        return;
+    }
+    switch (what & 15) {
     case 0:
     case 1:
     case 2: send_job(); break;
@@ -194,7 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char message[MS_MESSAGE_MAX];
     ms_client_options options = {.address_count = 1, .slots = 1, .memory_max = 1 << 20, .waiting_max = 16, .once = true, .quiet = true,
-                                 .payload_max = PAYLOAD_MAX};
+                                 .payload_max = PAYLOAD_MAX, .blobs_max = BLOBS_MAX};
     set_up();
     input = (fuzz_input){data, data + size};
     connection_count = step_count = 0;

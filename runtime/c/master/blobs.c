@@ -253,19 +253,18 @@ static bool is_familiar(ms_blobs *blobs, uint64_t key)
     return familiar;
 }
 
-/* Whether what was not found becomes a blob. A place is trusted again each time something is found there. */
+/* Whether it is worth a comparison with what is there, and a copy when it is new. */
 static bool is_worth_it(ms_blobs *blobs, ms_blob_habit *habit, uint64_t key)
 {
     bool familiar = is_familiar(blobs, key);
-    if (habit->trust > 0) {
-        habit->trust--;
+    if (habit->trust > 0)
         return true;
-    }
     habit->familiar += familiar;
     if (!familiar || habit->familiar < habit->patience)
         return false;
     habit->patience = habit->patience < PATIENCE_MAX ? habit->patience * 2 : habit->patience;
     habit->familiar = 0;
+    habit->trust = 2; /* this one, and the next, which shows whether it was worth it */
     return true;
 }
 
@@ -275,13 +274,16 @@ ms_blob *ms_blobs_share(ms_blobs *blobs, uint32_t place, uint32_t count, const v
     if (size + COUNT_SIZE > blobs->size_max || size + COUNT_SIZE > UINT32_MAX)
         return NULL;
     uint64_t key = key_of(count, bytes, size);
-    ms_blob *blob = known == NULL || *known == 0 ? NULL : find_known(blobs, *known, key);
-    if (blob == NULL)
+    ms_blob *made = NULL, *blob = known == NULL || *known == 0 ? NULL : find_known(blobs, *known, key);
+    if (blob == NULL && (is_worth_it(blobs, habit, key) || known != NULL)) {
         blob = find(blobs, key, count, bytes, size);
-    if (blob != NULL)
+        if (blob == NULL) {
+            habit->trust -= habit->trust > 0 && known == NULL;
+            made = blob = make(blobs, key, count, bytes, size);
+        }
+    }
+    if (blob != NULL && blob != made)
         *habit = (ms_blob_habit){.trust = TRUST, .patience = 1};
-    else if (known != NULL || is_worth_it(blobs, habit, key))
-        blob = make(blobs, key, count, bytes, size);
     if (known != NULL)
         *known = blob == NULL ? 0 : blob->id;
     return blob;

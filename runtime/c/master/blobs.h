@@ -4,7 +4,8 @@
  * for by its size and a hash of some of its bytes, and then compared, byte for byte, with those blobs that have the same, so nothing that
  * differs is ever taken for equal. What is not found either becomes a blob, which costs a copy, or stays a plain part of the job's own
  * arguments, which costs nothing: that depends on the place where it was given (the parameter of a function). A place where values come
- * again makes each new one a blob; one where the last ones were of no use makes none until it sees a hash that it has seen lately.
+ * again makes each new one a blob; one where the last ones were of no use compares and makes none until it sees a hash that it has seen
+ * lately, and then ever more rarely, as long as what has the same hash differs nevertheless.
  *
  * A blob lives as long as a job refers to it, bytes of it are to be sent, or it is kept. Blobs are kept because slaves hold them, and a value
  * may come back when the jobs that had it have ended; the ones that were used last, up to `size_max` bytes. The I/O thread, which knows
@@ -39,7 +40,7 @@ enum { MS_BLOB_HABITS = 256, MS_BLOB_GHOSTS = 256 };
 /* What values at one place of one function have been like; places may share one. */
 typedef struct ms_blob_habit {
     uint16_t trust;    /* so many new values become blobs, unless one of them is found again */
-    uint16_t patience; /* without trust, so many familiar hashes must come before another one does */
+    uint16_t patience; /* without trust, so many familiar hashes must come before one is looked for again */
     uint16_t familiar;
 } ms_blob_habit;
 

@@ -362,6 +362,17 @@ static void end_job(ms_server *server, const ms_action *action, ms_peer *peer, c
     let_go(server, job);
 }
 
+static void run_job(ms_server *server, ms_peer *to, const ms_action *action)
+{
+    uint64_t sent_size = 0;
+    if (ms_job_has_holes(action->job) && !fill(server, action->job))
+        ms_scheduler_unsent(server->scheduler, action->job, server->now);
+    else if (to != NULL)
+        sent_size = ms_runs_send(server, to, action->job, action->jid);
+    if (server->watch != NULL && action->job->place == MS_PLACE_RUNNING)
+        ms_watch_sent(server, action->job, sent_size);
+}
+
 static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
     ms_scheduler *scheduler = server->scheduler;
@@ -369,14 +380,7 @@ static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
         const ms_action one = scheduler->actions[i], *action = &one; /* doing it may add others */
         ms_peer *to = action->kind == MS_JOB_ENDED || action->slave >= server->by_slave_capacity ? NULL : server->by_slave[action->slave];
         switch (action->kind) {
-        case MS_SEND_RUN:
-            if (ms_job_has_holes(action->job) && !fill(server, action->job))
-                ms_scheduler_unsent(scheduler, action->job, server->now);
-            else if (to != NULL)
-                ms_runs_send(server, to, action->job, action->jid);
-            if (server->watch != NULL && action->job->place == MS_PLACE_RUNNING)
-                ms_watch_sent(server, action->job);
-            break;
+        case MS_SEND_RUN: run_job(server, to, action); break;
         case MS_SEND_CANCEL:
             if (to != NULL)
                 send_cancel(server, to, action->jid);

@@ -185,8 +185,8 @@ void ms_nested_tell(ms_server *server, ms_job *job);
 /* The slave is gone with all its handles. */
 void ms_nested_close(ms_server *server, ms_peer *peer);
 
-/* master/runs.c: sends a job. */
-void ms_runs_send(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid);
+/* master/runs.c: sends a job. Gives how many bytes of arguments that takes: what the slave has already is not sent. */
+uint64_t ms_runs_send(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid);
 
 /* master/holdings.c: whether the slave can have all parts of this job as blobs. */
 bool ms_holdings_suit(const ms_peer *peer, const ms_job *job);

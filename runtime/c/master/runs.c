@@ -78,15 +78,17 @@ static void send_whole(ms_server *server, ms_peer *peer, ms_job *job, uint32_t j
 }
 
 /* The parts by their numbers, then the job's own arguments. */
-static void send_parted(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid)
+static uint64_t send_parted(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid)
 {
     const ms_relations *r = job->relations;
     uint32_t head_size = MS_RUN_HEAD_SIZE + r->part_count * MS_RUN_PART_SIZE;
     uint8_t *head = malloc(head_size);
     bool fine = head != NULL;
+    uint64_t size = job->arguments_size;
     for (uint32_t i = 0; i < r->part_count && fine; i++) {
         uint8_t *part = head + MS_RUN_HEAD_SIZE + (size_t)i * MS_RUN_PART_SIZE;
-        uint32_t number = ms_holdings_number(server, peer, r->parts[i].blob);
+        uint32_t before = peer->held.last_number, number = ms_holdings_number(server, peer, r->parts[i].blob);
+        size += peer->held.last_number == before ? 0 : r->parts[i].blob->size;
         fine = number != 0;
         ms_put_u32(part, r->parts[i].offset);
         ms_put_u32(part + 4, number);
@@ -94,7 +96,7 @@ static void send_parted(ms_server *server, ms_peer *peer, ms_job *job, uint32_t 
     if (!fine) {
         free(head);
         ms_peer_doom(server, peer, NO_MEMORY);
-        return;
+        return size;
     }
     ms_put_u32(head, jid);
     ms_put_u32(head + 4, job->ordinal);
@@ -103,15 +105,17 @@ static void send_parted(ms_server *server, ms_peer *peer, ms_job *job, uint32_t 
     free(head);
     send_piece(server, peer, job, 0, job->arguments_size, job->arguments_size >= MS_LARGE_SIZE);
     ms_holdings_trim(server);
+    return size;
 }
 
-void ms_runs_send(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid)
+uint64_t ms_runs_send(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid)
 {
     ms_header header = {(int32_t)job->ordinal, jid, job->arguments_size};
+    uint64_t size = ms_job_whole_size(job);
     if (peer->state == MS_PEER_DOOMED)
-        return;
+        return 0;
     if (ms_job_part_count(job) > 0 && ms_holdings_suit(peer, job)) {
-        send_parted(server, peer, job, jid);
+        size = send_parted(server, peer, job, jid);
     } else if (ms_job_part_count(job) > 0) {
         send_whole(server, peer, job, jid);
     } else if (job->arguments_size < MS_LARGE_SIZE) {
@@ -122,4 +126,5 @@ void ms_runs_send(ms_server *server, ms_peer *peer, ms_job *job, uint32_t jid)
     }
     if (peer->state == MS_PEER_DOOMED)
         job->lent = false; /* it can't be answered there any more, and what was to be released last may never have been lent */
+    return size;
 }

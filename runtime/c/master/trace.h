@@ -16,7 +16,7 @@
 typedef enum ms_seen_kind {
     MS_SEEN_REMOTE,    /* at: from, to. sizes: of the arguments */
     MS_SEEN_SPAWNED,   /* the same by a job: `parent` */
-    MS_SEEN_RUN,       /* an attempt was answered. at: queued, sent, began, ended, answered. sizes: of the arguments, of the result */
+    MS_SEEN_RUN,       /* an attempt was answered. at: queued, sent, began, ended, answered. sizes: of the arguments, as far as they were sent, of the result */
     MS_SEEN_SUSPENDED, /* it lent its slot. at: from, to */
     MS_SEEN_WAITED,    /* the program, `how` in words; the last step of the flow for a `get`. at: from, to */
     MS_SEEN_CUT,       /* an attempt has no end that we know of. at: queued, sent, now. text: why */

@@ -1,6 +1,8 @@
 /* Counting, numbering, and telling the trace. */
 #include "master/watch.h"
 
+#include "master/parts.h"
+
 #include "core/clock.h"
 #include "master/peer.h"
 
@@ -78,7 +80,7 @@ void ms_watch_remote(ms_watch *watch, ms_job *job, ms_seen *seen)
 {
     uint64_t now = ms_clock_ns();
     const ms_watched *watched = begin(watch, job, now);
-    *seen = (ms_seen){.kind = MS_SEEN_REMOTE, .ordinal = job->ordinal, .at = {now}, .sizes = {job->arguments_size}};
+    *seen = (ms_seen){.kind = MS_SEEN_REMOTE, .ordinal = job->ordinal, .at = {now}, .sizes = {ms_job_whole_size(job)}};
     seen->serial = watched == NULL ? 0 : watched->serial;
 }
 
@@ -183,7 +185,7 @@ void ms_watch_spawned(ms_server *server, ms_job *parent, ms_job *job)
                           .sizes = {job->arguments_size}});
 }
 
-void ms_watch_sent(ms_server *server, ms_job *job)
+void ms_watch_sent(ms_server *server, ms_job *job, uint64_t sent_size)
 {
     ms_watched *watched = ms_watched_of(job);
     if (watched == NULL)
@@ -191,6 +193,7 @@ void ms_watch_sent(ms_server *server, ms_job *job)
     unlink_waiting(server->watch, watched);
     watched->sent_at = ms_clock_ns(); /* not the turn's: it may have been started in this very turn */
     watched->lent_at = 0;
+    watched->sent_size = sent_size;
 }
 
 void ms_watch_lent(ms_server *server, ms_job *job, bool lent)
@@ -235,7 +238,7 @@ void ms_watch_answered(ms_server *server, ms_peer *peer, ms_job *job, uint32_t o
     if (watched != NULL) {
         seen.serial = watched->serial;
         seen.attempt = job->lost_count + 1;
-        seen.sizes[0] = job->arguments_size;
+        seen.sizes[0] = watched->sent_size;
         seen.at[0] = watched->queued_at;
     }
     seen.at[1] = watched == NULL ? at->timed_began : watched->sent_at;

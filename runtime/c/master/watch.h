@@ -23,6 +23,7 @@ typedef struct ms_watched {
     uint64_t parent; /* the serial of the job that started it, 0 for the program */
     uint64_t remote_at, queued_at, sent_at;
     uint64_t lent_at; /* 0 while it does not wait for others */
+    uint64_t sent_size; /* of its arguments, what the last attempt really took */
     bool got;         /* its result has been asked for */
     bool linked;      /* among those that had dependencies when they were started, and have not been sent */
     ms_job *next, *previous; /* there */
@@ -90,7 +91,7 @@ void ms_watch_local(ms_watch *watch, const ms_seen *seen, ms_job *job);
 
 void ms_watch_submitted(ms_server *server, ms_job *job);
 void ms_watch_spawned(ms_server *server, ms_job *parent, ms_job *job);
-void ms_watch_sent(ms_server *server, ms_job *job);
+void ms_watch_sent(ms_server *server, ms_job *job, uint64_t sent_size);
 /* An attempt was answered; `job` null: it had been given up. */
 void ms_watch_answer(ms_server *server, struct ms_peer *peer, const ms_header *header, ms_job *job);
 /* The same, and one that went on as another job. `how` is a constant word. */
