@@ -32,6 +32,7 @@ import quotes
 import rivals
 import scale
 import secure
+import shared
 import soak
 import targets
 import trouble
@@ -49,6 +50,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "grain": grain.bench_grain,
     "rivals": rivals.bench_rivals,
     "secure": secure.bench_secure,
+    "shared": shared.bench_shared,
     "faults": trouble.bench_faults,
     "hostile": trouble.bench_hostile,
     "scale": scale.bench_scale,
@@ -56,7 +58,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "soak": soak.bench_soak,
     "churn": soak.bench_churn,
 }
-MODULES: tuple[ModuleType, ...] = (programs, empty_jobs, grain, rivals, secure, trouble, scale)
+MODULES: tuple[ModuleType, ...] = (programs, empty_jobs, grain, rivals, secure, shared, trouble, scale)
 TARGETS: list[targets.Target] = [target for module in MODULES for target in getattr(module, "TARGETS", ())]
 PART_S = 600
 

@@ -22,7 +22,10 @@ from common import Bench
 ROOT = Path(__file__).resolve().parent.parent
 
 # The compiler's speed and its code's have tests of their own; these are about the runtimes.
-SHORT = ("jobs", "start", "memory", "grain", "rivals", "secure", "faults", "hostile", "scale", "model", "soak", "churn")
+SHORT = (
+    "jobs", "start", "memory", "grain", "rivals", "secure", "shared", "faults", "hostile", "scale",
+    "model", "soak", "churn",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("part", SHORT)

@@ -56,6 +56,7 @@ job int fib(int n) {
 job int count(int n, int so_far) { if (n == 0) return so_far; return remote count(n - 1, so_far + n); }
 job int outer(int n) { return get(remote divide(n, 0)); }
 job int held(int n) { return n; }
+job long look(vector<long> table, int i, vector<long> more) { return table[i] + sum(more); }
 job string long_text(int n) { return fill(n, 'x'); }
 
 void values() {
@@ -78,6 +79,16 @@ void failures() {
 }
 void nested() { print(get(remote fib(10)), get(remote count(200, 0))); }
 void adds() { print(sum(get(remote add(each 0..400, 1)))); }
+void tables() {
+    vector<long> table, more = fill(9000, 3);
+    for (long i in 0..20_000) table :: i * i;
+    vector<job<long>> js;
+    for (int i in 0..12) {
+        js :: remote look(table, i * 100, i % 3 == 0 ? more : table);
+        if (i == 6) table[5] = -1;
+    }
+    print(get(js), sum(get(remote look(table, each 0..4, more))));
+}
 void holds() {
     job<int> j = remote held(1);
     print(get(j), get(remote add(1, 2)));
@@ -94,6 +105,7 @@ master {
     if (what == "failures") failures();
     if (what == "nested") nested();
     if (what == "adds") adds();
+    if (what == "tables") tables();
     if (what == "holds") holds();
     if (what == "cancels") cancels();
 }
@@ -155,6 +167,7 @@ JOBS = [
     Job("count", (INT, INT), INT, count),
     Job("outer", (INT,), INT, outer),
     Job("held", (INT,), INT, held),
+    Job("look", (Vector(LONG), INT, Vector(LONG)), LONG, lambda task, table, i, more: table[i] + sum(more)),
     Job("long_text", (INT,), STRING, lambda task, n: b"x" * n),
 ]
 
@@ -186,6 +199,7 @@ class Stage:
     def slave(
         self, slots: int = 2, jobs: dict[str, Callable[..., object]] | None = None, *, key: bytes | None = None,
         patience_seconds: float = 0.0, fingerprint: bytes | None = None, results: dict[str, Type] | None = None,
+        blobs_max: int = 1 << 26,
     ) -> Slave:
         """One that runs in a thread of its own; `jobs` do something else than is usual, `results` have another type."""
         jobs, results = jobs or {}, results or {}
@@ -193,7 +207,7 @@ class Stage:
             Job(job.name, job.parameters, results.get(job.name, job.result), jobs.get(job.name, job.function))
             for job in JOBS
         ]
-        slave = Slave(self.address, fingerprint or self.fingerprint, chosen, slots, key, patience_seconds)
+        slave = Slave(self.address, fingerprint or self.fingerprint, chosen, slots, key, patience_seconds, blobs_max)
         thread = threading.Thread(target=self.serve, args=(slave,), daemon=True)
         self.threads.append(thread)
         thread.start()
@@ -214,8 +228,9 @@ class Stage:
             assert not thread.is_alive()
         return out.decode(errors="surrogateescape")
 
-    def local(self, what: str) -> str:
-        return self.finish(self.start(self.programs.master, "--local", "--payload-max", "50000", "--", what))
+    def local(self, what: str, *options: str) -> str:
+        given = options or ("--payload-max", "50000")
+        return self.finish(self.start(self.programs.master, "--local", *given, "--", what))
 
     def close(self) -> None:
         for process in self.processes:
@@ -250,6 +265,22 @@ def test_the_output_is_that_of_local(stage: Stage, what: str, beside: bool) -> N
         stage.real_slave()
     assert stage.finish(master) == stage.local(what)
     assert stage.errors == []
+
+
+@pytest.mark.parametrize("blobs_max", [1 << 30, 240_000, 0], ids=["kept", "forgotten", "none"])
+def test_large_arguments_come_once(stage: Stage, blobs_max: int) -> None:
+    """Two contents of 160 kB, one of 72 kB."""
+    master = stage.master("tables", "--min-slaves", 2)
+    slave = stage.slave(blobs_max=blobs_max)
+    stage.real_slave()
+    assert stage.finish(master) == stage.local("tables", "--payload-max", "1M")
+    assert stage.errors == []
+    if blobs_max > 240_000:
+        assert slave.last_blob == len(slave.blobs) == 3
+    elif blobs_max > 0:
+        assert slave.last_blob >= len(slave.blobs) > 0
+    else:
+        assert slave.last_blob == 0
 
 
 def test_the_story_of_a_failure(stage: Stage) -> None:
