@@ -455,11 +455,13 @@ def _build_archives(compiler: Compiler, names: Sequence[str], flags: Sequence[st
 def _add_sodium(archiver: Sequence[str], sodium: Sodium, work: Path, archive: str) -> None:
     """Puts libsodium into a runtime's archive, from where the linker takes what is needed. The archiver's language has
     no quotes, so it sees plain names only."""
-    shortcut = work / "libsodium.a"
+    shortcut, alone = work / "libsodium.a", work / f"alone-{archive}"
     shortcut.symlink_to(sodium.archive)
-    script = f"open {archive}\naddlib {shortcut.name}\nsave\nend\n"
+    (work / archive).rename(alone)
+    script = f"create {archive}\naddlib {alone.name}\naddlib {shortcut.name}\nsave\nend\n"  # all that LLVM's ar knows
     status, text = _run([*archiver, "-M"], script, work)
     shortcut.unlink()
+    alone.unlink()
     if status != 0:
         raise ToolchainError(f"{sodium.archive} cannot be put into the runtime with {archiver[0]}:\n{text}")
 

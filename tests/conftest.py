@@ -34,6 +34,8 @@ def _cache() -> str:
 
 
 os.environ.setdefault("MS_CACHE_DIR", _cache())
+# Where zig is the C compiler it builds a C library once, not for each test that has a cache of its own.
+os.environ.setdefault("ZIG_GLOBAL_CACHE_DIR", os.path.join(os.environ["MS_CACHE_DIR"], "zig"))
 
 # A shell starts what runs in its background with interrupts ignored, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -48,9 +48,9 @@ def compile_jobs(text: str, directory: Path, options: codegen.Options) -> Path:
     root = toolchain.runtime_directory()
     out = directory / "jobs"
     command = [*compiler.command, "-D_GNU_SOURCE", "-fno-omit-frame-pointer", f"-I{root}", f"-I{root / 'include'}"]
-    harness = Path(__file__).resolve().parent / "job_harness.c"
-    files = [str(harness), *map(str, objects), str(archives.slave)]
-    subprocess.run([*command, *files, "-pthread", "-lm", "-o", str(out)], check=True)
+    source, harness = Path(__file__).resolve().parent / "job_harness.c", directory / "harness.o"
+    subprocess.run([*command, "-c", source, "-o", harness], check=True)  # zig would put it behind the archive
+    subprocess.run([*command, harness, *objects, archives.slave, "-pthread", "-lm", "-o", out], check=True)
     return out
 
 

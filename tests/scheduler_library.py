@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import cffi
+from c_tools import build_library
 
 RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
 SOURCES = (
@@ -107,9 +107,7 @@ def build(path: Path) -> tuple[Any, Any]:
     """Makes the library; (ffi, lib)."""
     master = [RUNTIME / "master" / f"{name}.c" for name in SOURCES]
     sources = [*master, RUNTIME / "core" / "bytes.c"]
-    flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-    places = ["-I", str(RUNTIME), "-I", str(RUNTIME / "include")]
-    subprocess.run(["cc", *flags, *places, *map(str, sources), "-o", str(path)], check=True)
+    build_library(path, sources)
     ffi = cffi.FFI()
     ffi.cdef(DECLARATIONS.replace("    ...;\n", ""))
     assert ffi.sizeof("ms_job") == 128

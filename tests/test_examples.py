@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from c_tools import need
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -391,6 +392,7 @@ class CProgram:
 
 @pytest.mark.parametrize("slaves", [2, 0])
 def test_build(slaves: int, tmp_path: Path) -> None:
+    need("cc")
     program = CProgram(tmp_path)
     everything = ["compiled main.c", "compiled square.c", "linked program"]
     assert program.build(slaves) == (everything, "")
@@ -407,6 +409,7 @@ def test_build(slaves: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("slaves", [2, 0])
 def test_build_what_does_not_compile(slaves: int, tmp_path: Path) -> None:
+    need("cc")
     program = CProgram(tmp_path)
     program.write("square.c", "int square(int x) { return y; }\n")
     program.write("third.c", '#include "nowhere.h"\n')

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from c_tools import make
 from c_warnings import can_sanitize
 
 RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
@@ -25,8 +26,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not can_sanitize():
         pytest.skip("the C compiler has no sanitizers")
     directory = tmp_path_factory.mktemp("fuzz")
-    make = ["make", "-s", "-j", str(os.cpu_count()), "-C", RUNTIME, "fuzz-replay-build", f"FUZZ_BUILD={directory}"]
-    subprocess.run([*make, f"PYTHON={sys.executable}"], check=True)
+    done = make("-j", str(os.cpu_count()), "fuzz-replay-build", f"FUZZ_BUILD={directory}", f"PYTHON={sys.executable}")
+    assert done.returncode == 0, done.stdout + done.stderr
     return directory
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from c_tools import build_jobs_programs, make
 
 RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
 TIME_S = float(os.environ.get("MS_TEST_TIME", "120"))
@@ -42,24 +43,13 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param in _BUILT:
         return _BUILT[request.param]
     directory = tmp_path_factory.mktemp("built")
-    sanitize = [f"-fsanitize={request.param}", "-fno-sanitize-recover=all"] if request.param else []
-    make = ["make", "-s", "-C", str(RUNTIME), f"BUILD={directory}", f"SANITIZE={request.param}", "all"]
-    subprocess.run(make, check=True)
-    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"]
-    flags += ["-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-pthread", *sanitize]
-    flags += [f"-I{RUNTIME}", f"-I{RUNTIME}/include"]
-    sources = [str(RUNTIME / "tests" / "jobs_program.c"), str(RUNTIME / "tests" / "program.c")]
-    for end, define in (("master", ["-DMS_TEST_MASTER"]), ("slave", [])):
-        archive = str(directory / f"libms{end}.a")
-        program = str(directory / f"prog-{end}")
-        subprocess.run(["cc", *flags, *define, *sources, archive, "-lm", "-o", program], check=True)
+    build_jobs_programs(directory, request.param)
     return _BUILT.setdefault(request.param, Built(directory / "prog-master", directory / "prog-slave"))
 
 
 @pytest.mark.parametrize("sanitize", ["", "address,undefined", "thread"])
 def test_c_tests(sanitize: str, tmp_path: Path) -> None:
-    make = ["make", "-s", "-C", str(RUNTIME), "test-net", "test-master", f"BUILD={tmp_path}", f"SANITIZE={sanitize}"]
-    done = subprocess.run(make, capture_output=True, text=True, check=False)
+    done = make("test-net", "test-master", f"BUILD={tmp_path}", f"SANITIZE={sanitize}")
     assert done.returncode == 0, done.stdout + done.stderr
     names = {line.split()[1].rstrip(":") for line in done.stdout.splitlines() if line.startswith(("ok ", "skipped "))}
     assert names == {path.name for room in ("net", "master") for path in RUNTIME.glob(f"tests/test_{room}_*.c")}

@@ -101,7 +101,7 @@ def test_a_cancelled_job_takes_along_what_it_started(world: World) -> None:
 @pytest.mark.parametrize("options", [[], ["--quiet"]])
 def test_no_more_threads(world: World, options: list[str]) -> None:
     """A slave that cannot begin a job gives it back, and says so, unless it is to be quiet."""
-    master = world.master("one", ROW, 12)
+    master = world.master("one", ROW, 12, options=["--listen", world.address, "--min-slaves", "2"])
     small = world.slave("-j", "1", "--waiting-max", "4", *options)
     large = world.slave("-j", "1")
     ended = finish(master)

@@ -5,12 +5,12 @@ what the runtime does, and the vector that implementations of Noise publish for 
 from __future__ import annotations
 
 import struct
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import cffi
 import pytest
+from c_tools import build_library, need_encryption
 from test_protocol import known
 
 from ms import toolchain
@@ -107,15 +107,13 @@ def test_the_second_implementation_refuses() -> None:
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """The runtime's handshake and records as a library: (ffi, lib)."""
+    need_encryption()
     compiler = toolchain.find_compiler()
-    if compiler.sodium is None:
-        pytest.skip("there is no libsodium to build with")
+    assert compiler.sodium is not None
     library = tmp_path_factory.mktemp("secure") / "secure.so"
     names = ("core/wire.c", "core/bytes.c", "net/crypto.c", "net/noise.c", "net/secure.c")
     sources = [RUNTIME / name for name in names]
-    options = ["-std=c11", "-D_GNU_SOURCE", "-DMS_SODIUM", *compiler.sodium.flags, "-I", RUNTIME / "include"]
-    command = [*compiler.command, *options, "-I", RUNTIME, "-shared", "-fPIC", *sources, "-lsodium", "-o", library]
-    subprocess.run(command, check=True)
+    build_library(library, [*sources, "-lsodium"], ["-DMS_SODIUM", *compiler.sodium.flags])
     ffi = cffi.FFI()
     ffi.cdef(DECLARATIONS)
     lib = ffi.dlopen(str(library))

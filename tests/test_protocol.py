@@ -11,11 +11,10 @@ from typing import Any, ClassVar
 import cffi
 import pytest
 import python_slave
+from c_tools import build_library
 from program_compiler import compile_program, fingerprint_of
 from python_slave import Job, PlainPeer, Slave, Task
 from python_values import INT, LONG, STRING, Struct, Vector
-
-from ms.toolchain import find_compiler
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = ROOT / "runtime" / "c"
@@ -59,8 +58,7 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """The codec as a library: (ffi, lib)."""
     library = tmp_path_factory.mktemp("wire") / "wire.so"
     sources = [RUNTIME / "core" / "wire.c", RUNTIME / "core" / "bytes.c"]
-    options = ["-std=c11", "-D_GNU_SOURCE", "-shared", "-fPIC", "-I", RUNTIME / "include", "-I", RUNTIME]
-    subprocess.run([*find_compiler().command, *options, *sources, "-o", library], check=True)
+    build_library(library, sources)
     ffi = cffi.FFI()
     ffi.cdef(DECLARATIONS)
     return ffi, ffi.dlopen(str(library))

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from c_tools import need_encryption
 from program_compiler import Compiled, compile_program, fingerprint_of
 from python_slave import Failure, Job, Kind, Refused, Slave, Tail, Task
 from python_values import (
@@ -33,8 +34,6 @@ from python_values import (
     encode,
 )
 from watching import TIME_S, wait_for
-
-from ms import toolchain
 
 PROGRAM = """
 struct point { float x; bool odd; };
@@ -467,8 +466,7 @@ def test_tcp(stage: Stage, with_key: bool) -> None:
     key = None
     if with_key:
         pytest.importorskip("nacl", reason="there is no PyNaCl to encrypt with")
-        if toolchain.find_compiler().sodium is None:
-            pytest.skip("there is no libsodium to build with")
+        need_encryption()
         key = bytes(range(32))
         file = stage.directory / "key"
         file.write_text(key.hex() + "\n")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 import struct
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import cffi
 import pytest
+from c_tools import build_library, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,8 +23,7 @@ LONGS = st.integers(-(2**63), 2**63 - 1)
 
 @pytest.mark.parametrize("sanitize", ["", "address,undefined", "thread"])
 def test_c_tests(sanitize: str, tmp_path: Path) -> None:
-    command = ["make", "-s", "-C", str(RUNTIME), "test-core", f"BUILD={tmp_path}", f"SANITIZE={sanitize}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = make("test-core", f"BUILD={tmp_path}", f"SANITIZE={sanitize}")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("ok ")]
     assert {line.split()[1] for line in lines} == {path.name for path in RUNTIME.glob("tests/test_core_*.c")}
@@ -98,10 +97,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Core]:
     library = tmp_path_factory.mktemp("core") / "libcore.so"
     # What works on handles needs the master or the slave.
     sources = [str(path) for path in RUNTIME.glob("core/*.c") if path.name not in ("handles.c", "text_job.c")]
-    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Werror"]
-    flags += ["-fPIC", "-shared"]
-    places = [f"-I{RUNTIME}/include", f"-I{RUNTIME}", str(RUNTIME / "tests" / "program.c")]
-    subprocess.run(["cc", *flags, *places, *sources, "-o", str(library), "-pthread", "-lm"], check=True)
+    build_library(library, [*sources, RUNTIME / "tests" / "program.c"], ["-O2"])
     core = Core(library)
     yield core
     core.close()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from c_tools import need_encryption
 from program_spec import PROGRAMS
 from run_programs import Options, run_program
-
-from ms import toolchain
 
 NAMES = (
     "test-kill-waves",
@@ -21,7 +20,6 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_program(name: str) -> None:
-    if toolchain.find_compiler().sodium is None:
-        pytest.skip("there is no libsodium to build with")
+    need_encryption()
     complaints = run_program(PROGRAMS / f"{name}.ms", Options(tcp=True))
     assert not complaints, "\n".join(complaints)

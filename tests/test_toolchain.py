@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -45,7 +46,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fake_compiler(path: Path, log: Path, fails: str = "nothing") -> None:
     """A compiler that writes down that it ran, and fails when its arguments hold a word."""
-    real = toolchain.find_compiler().command[0]
+    real = shlex.join(toolchain.find_compiler().command)
     path.write_text(f'#!/bin/sh\necho run >>"{log}"\ncase " $* " in *" {fails} "*) exit 1;; esac\nexec {real} "$@"\n')
     path.chmod(0o755)
 

@@ -29,6 +29,7 @@ from program_compiler import Compiled
 from faults.cluster import Cluster, Member
 from faults.programs import compiled
 from faults.proxy import SAFE, Fault, Kind, Proxy, draw
+from ms.toolchain import find_compiler
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EVENTS_MAX = 14
@@ -140,7 +141,7 @@ def play_round(programs: Compiled, seed: int) -> tuple[str, int]:
     """What went wrong, "" for nothing; and the number of events."""
     moments = random.Random(seed)
     directory = Path(tempfile.mkdtemp(prefix="ms-faults-"))
-    key = directory / "key" if moments.random() < 0.5 else None
+    key = directory / "key" if moments.random() < 0.5 and find_compiler().sodium is not None else None
     cluster = Cluster(programs, directory)
     played = Round(cluster, moments, key)
     try:
