@@ -115,11 +115,39 @@ void ms_blob_drop(ms_blob *blob)
     ms_blobs *blobs = blob->home;
     pthread_mutex_lock(&blobs->lock);
     bool last = --blob->references == 0;
-    if (last)
+    if (last && blob->lent_to != NULL)
+        *blob->lent_to = NULL;
+    else if (last)
         take_out(blob);
     pthread_mutex_unlock(&blobs->lock);
-    if (last)
-        free(blob);
+    if (!last)
+        return;
+    if (blob->release != NULL)
+        blob->release(blob->owner);
+    free(blob);
+}
+
+ms_blob *ms_blobs_lend(ms_blobs *blobs, ms_blob **lent_to, uint8_t *bytes, uint32_t size, void (*release)(void *owner), void *owner)
+{
+    ms_blob *blob = malloc(sizeof *blob);
+    if (blob == NULL)
+        return NULL;
+    *blob = (ms_blob){.home = blobs, .size = size, .references = 1, .bytes = bytes, .lent_to = lent_to, .release = release, .owner = owner};
+    pthread_mutex_lock(&blobs->lock);
+    blob->id = ++blobs->last_id;
+    *lent_to = blob;
+    pthread_mutex_unlock(&blobs->lock);
+    return blob;
+}
+
+ms_blob *ms_blobs_lent(ms_blobs *blobs, ms_blob **lent_to)
+{
+    pthread_mutex_lock(&blobs->lock);
+    ms_blob *blob = *lent_to;
+    if (blob != NULL)
+        blob->references++;
+    pthread_mutex_unlock(&blobs->lock);
+    return blob;
 }
 
 void ms_blob_keep(ms_blob *blob)

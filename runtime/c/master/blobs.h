@@ -32,6 +32,9 @@ typedef struct ms_blob {
     struct ms_blob *newer, *older; /* of those that are kept */
     struct ms_holding *holdings;   /* the I/O thread's (holdings.c); only one that is kept has any */
     uint8_t *bytes;                /* as they go over the wire: a count, and what is counted */
+    struct ms_blob **lent_to;      /* of one whose bytes are somebody else's, and who knows it there; else null */
+    void (*release)(void *owner);
+    void *owner;
     uint8_t room[];
 } ms_blob;
 
@@ -62,6 +65,11 @@ void ms_blobs_end(ms_blobs *blobs);
 /* What is to be given to a job: `size` bytes, with `count` in front. `place` is any number that is the same for what is given in the same
  * place. Gives the blob with a reference for the caller; null: it is to go as it is. `known` is as in ms.h. */
 ms_blob *ms_blobs_share(ms_blobs *blobs, uint32_t place, uint32_t count, const void *bytes, uint64_t size, uint64_t *known);
+/* A blob made of bytes that lie elsewhere, until `release(owner)`. It is in no table: `*lent_to`, which is null before, leads to it as long as it
+ * lives. With a reference for the caller. Null: no memory. */
+ms_blob *ms_blobs_lend(ms_blobs *blobs, ms_blob **lent_to, uint8_t *bytes, uint32_t size, void (*release)(void *owner), void *owner);
+/* That one, with another reference; null when there is none. */
+ms_blob *ms_blobs_lent(ms_blobs *blobs, ms_blob **lent_to);
 void ms_blob_hold(ms_blob *blob);
 void ms_blob_drop(ms_blob *blob);
 /* It is kept, as the one that was used last. */

@@ -19,6 +19,8 @@ typedef struct ms_part {
 bool ms_job_add_part(ms_job *job, uint32_t offset, ms_blob *blob);
 /* All have been added; the memory that they would have taken is given back. False: there is none even to do that. */
 bool ms_job_settle_parts(ms_job *job);
+/* Large results of dependencies, which have ended, that other jobs want too become parts in place of holes. On the I/O thread. */
+void ms_job_share_results(ms_blobs *blobs, ms_job_pool *pool, ms_job *job);
 /* All of the arguments, parts included, one behind the other, at `to`. */
 void ms_job_copy_arguments(ms_job *job, uint8_t *to);
 

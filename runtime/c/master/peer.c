@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "master/losses.h"
 #include "master/output.h"
+#include "master/parts.h"
 #include "net/poll.h"
 
 #include <errno.h>
@@ -288,6 +289,7 @@ static bool fill(ms_server *server, ms_job *job)
     ms_job *failed;
     if (!ms_job_claim(job))
         return false;
+    ms_job_share_results(&server->blobs, server->pool, job);
     switch (ms_job_fill(server->pool, job, server->options.payload_max, false, &size, &failed)) {
     case MS_FILLED: ms_job_unclaim(job); return true;
     case MS_FILL_FAILED: ms_job_fail_like(job, failed); break;

@@ -17,6 +17,7 @@ ms_relations *ms_relations_of(ms_job *job)
 void ms_relations_free(ms_job_pool *pool, ms_job *job, bool owner)
 {
     ms_job_drop_holes(pool, job, owner);
+    free(job->relations->parts);
     free(job->relations->crashes);
     free(job->relations->watched);
     free(job->relations);

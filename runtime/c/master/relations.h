@@ -23,6 +23,7 @@ typedef struct ms_relations {
     struct ms_part *parts;
     uint32_t part_count, part_capacity;
     uint64_t parts_size;
+    struct ms_blob *lent_result; /* its own result, as a part of others' arguments (under the lock of the blobs) */
     uint32_t missing_count; /* holes whose dependencies have not finished */
     uint32_t depth;         /* its parent's and one more */
     ms_hole *waiting;

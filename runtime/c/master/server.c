@@ -508,8 +508,8 @@ void ms_server_destroy(ms_server *server)
         close(server->wake_descriptor);
     if (server->scheduler != NULL)
         ms_scheduler_destroy(server->scheduler);
-    ms_job_pool_destroy(&server->spawned_pool);
     ms_blobs_end(&server->blobs);
+    ms_job_pool_destroy(&server->spawned_pool);
     pthread_mutex_destroy(&server->cancel_lock);
     free(server->by_slave);
     free(server->holdings);

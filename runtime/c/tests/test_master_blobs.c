@@ -170,6 +170,50 @@ static void test_parts_and_holes(void)
     ms_job_pool_destroy(&pool);
 }
 
+/* A large result that several jobs get is their part, with small ones and other parts around it. */
+static void test_large_results(void)
+{
+    static ms_job_pool pool;
+    ms_blobs blobs;
+    uint64_t size;
+    uint8_t *payload = NULL;
+    ms_job *failed, *jobs[3], *small = ms_job_create(&pool, 1, 0), *large = ms_job_create(&pool, 1, 0);
+    ms_blobs_init(&blobs, 1 << 20);
+    fill(4);
+    CHECK(ms_job_claim(small) && ms_job_finish(small, (const uint8_t *)"xyz", 3, NULL));
+    CHECK(ms_job_claim(large) && ms_job_finish(large, bytes, SIZE, &payload));
+    ms_job_publish(small, 1);
+    ms_job_publish(large, 2);
+    for (int i = 0; i < 3; i++) { /* a hole(large) part b hole(small) hole(large) */
+        jobs[i] = ms_job_create(&pool, 2, 2 + WHOLE);
+        memcpy(ms_job_arguments(jobs[i]), "ab", 2);
+        CHECK(ms_job_add_hole(jobs[i], 1, large) && ms_job_add_part(jobs[i], 1, share(&blobs, 1)));
+        CHECK(ms_job_add_hole(jobs[i], 2, small) && ms_job_add_hole(jobs[i], 2, large));
+        CHECK(ms_job_settle_parts(jobs[i]));
+    }
+    ms_job_drop(&pool, large, true);
+    uint8_t *whole = malloc(5 + 2 * SIZE + WHOLE);
+    for (int i = 0; i < 3; i++) {
+        ms_job_share_results(&blobs, &pool, jobs[i]);
+        CHECK_INT(ms_job_fill(&pool, jobs[i], UINT32_MAX, true, &size, &failed), MS_FILLED);
+        CHECK_INT(size, 5 + 2 * SIZE + WHOLE);
+        CHECK_INT(jobs[i]->arguments_size, 5);
+        CHECK_INT(ms_job_part_count(jobs[i]), 3);
+        CHECK(jobs[i]->relations->parts[0].blob == jobs[0]->relations->parts[2].blob);
+        ms_job_copy_arguments(jobs[i], whole);
+        CHECK(whole[0] == 'a' && memcmp(whole + 1, bytes, SIZE) == 0);
+        CHECK(memcmp(whole + 1 + SIZE + 4, bytes, SIZE) == 0 && memcmp(whole + 1 + SIZE + WHOLE, "bxyz", 4) == 0);
+        CHECK(memcmp(whole + 5 + SIZE + WHOLE, bytes, SIZE) == 0);
+    }
+    free(whole);
+    for (int i = 0; i < 3; i++)
+        ms_job_drop(&pool, jobs[i], true);
+    ms_job_drop(&pool, small, true);
+    CHECK_INT(blobs.count, 0);
+    ms_blobs_end(&blobs);
+    ms_job_pool_destroy(&pool);
+}
+
 int main(void)
 {
     RUN(test_equal_bytes_are_one_blob);
@@ -178,5 +222,6 @@ int main(void)
     RUN(test_a_loop_looks_once);
     RUN(test_the_oldest_is_given_up);
     RUN(test_parts_and_holes);
+    RUN(test_large_results);
     return 0;
 }
