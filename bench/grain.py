@@ -51,11 +51,7 @@ class System:
 
 def rival_run(rival: rivals.Rival, kind: str) -> Run:
     def run(count: int, steps: int) -> tuple[float, int]:
-        command = [*rival.command, kind, str(count), str(steps)]
-        done = subprocess.run(command, cwd=rival.directory, capture_output=True, text=True, timeout=120)
-        if done.returncode != 0 or not done.stdout.strip():
-            raise SystemExit(f"{rival.name}, {kind}: status {done.returncode}\n{done.stderr[-2000:]}")
-        seconds, total = done.stdout.splitlines()[-1].split()
+        seconds, total = rivals.run(rival, kind, str(count), str(steps))
         return float(seconds), int(total)
 
     return run
@@ -167,12 +163,14 @@ def bench_grain(bench: Bench) -> None:
     lengths = bench_lengths(bench, systems[0])
     two = bench_two(bench, program, systems[0].step_s)
     run_s = 0.05 if bench.short else RUN_S
-    measures = [lambda system=system: metg_us(system, run_s) for system in systems]
-    values = alternate(1 if bench.short else 3, *measures)
+    measures = {system.name: partial(metg_us, system, run_s) for system in systems}
+    values = rivals.alternate_named(1 if bench.short else 3, measures)
     print("\ngrain: METG(50 %), the shortest job that keeps half of the time useful; a step's time in that language\n")
-    middles = [statistics.median(found) for found in values]
-    for system, found, middle in zip(systems, values, middles, strict=True):
-        times = f"{middle / middles[0]:10.2f} x"
-        print(f"{system.name:26}{middle:10.2f} us {spread(found):>7}{times}{1e9 * system.step_s:9.2f} ns")
-    metg = {system.name: record(found) for system, found in zip(systems, values, strict=True)}
+    ours_us = statistics.median(values["M/s"])
+    steps_s = {system.name: system.step_s for system in systems}
+    for name, found in values.items():
+        middle = statistics.median(found)
+        times = f"{middle / ours_us:10.2f} x"
+        print(f"{name:26}{middle:10.2f} us {spread(found):>7}{times}{1e9 * steps_s[name]:9.2f} ns")
+    metg = {name: record(found) for name, found in values.items()}
     bench.results["grain"] = {"efficiency": lengths, "two_of_one": two, "metg_us": metg}

@@ -143,8 +143,10 @@ def print_targets(results: dict[str, object]) -> None:
 
 def page_of(results: dict[str, object], printed: dict[str, str]) -> str:
     """The last run, for people: the targets, then what each part printed."""
-    machine_words = ", ".join(f"{value} {key}" if key == "cores" else str(value) for key, value in machine().items())
-    lines = ["# The last run of the benchmarks", "", f"{machine_words}. Made by `bench/run --all`; do not edit.", ""]
+    found = results.get("machine", {})
+    facts = found.items() if isinstance(found, dict) else ()
+    words = ", ".join(f"{value} {key}" if key == "cores" else str(value) for key, value in facts)
+    lines = ["# The last run of the benchmarks", "", f"{words}. Made by `bench/run --all`; do not edit.", ""]
     lines += ["![M/s and others](last.svg)", "", *quotes.targets_table(TARGETS, results)]
     ran = results.get("ran", {})
     for part in PARTS:
@@ -216,6 +218,7 @@ def main() -> int:
     if chosen.all or chosen.parts or not chosen.quote:
         failed = measure(chosen.parts or list(PARTS), chosen.short, directory)
     if chosen.quote or directory == HERE / "results":
+        save(HERE / "results", {}, {})
         quotes.write(HERE / "results", TARGETS)
     if failed:
         print(f"failed: {', '.join(failed)}")

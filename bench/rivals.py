@@ -9,16 +9,20 @@ eight million bytes of arguments or results.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from common import HERE, ROOT, Bench, alternate, record, spread, with_slaves
+from common import HERE, ROOT, Bench, record, spread, with_slaves
 from targets import Target
 
 SLEEPING = "bare sockets, sleeping"
@@ -42,6 +46,10 @@ TARGETS = (
     ),
 )
 OURS = {"noop": "noop", "trip": "round_trip", "in": "payload_in", "out": "payload_out"}
+
+
+class RivalError(Exception):
+    """A rival ended badly, or said nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +145,25 @@ SYSTEMS: dict[str, Callable[[Bench], list[Rival]]] = {
 }
 
 
-def seconds_of(rival: Rival, kind: str, count: int) -> float:
-    command = [*rival.command, kind, str(count), *rival.words.get(kind, ())]
-    done = subprocess.run(command, cwd=rival.directory, capture_output=True, text=True, timeout=TIME_S)
-    if done.returncode != 0 or not done.stdout.strip():
-        raise SystemExit(f"{rival.name}, {kind}: status {done.returncode}\n{done.stderr[-2000:]}")
-    return float(done.stdout.splitlines()[-1].split()[0])
+def run(rival: Rival, kind: str, *words: str) -> list[str]:
+    """The words of the last line that it prints. What it has started and forgotten is gone afterwards."""
+    command = [*rival.command, kind, *words]
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        program = subprocess.Popen(
+            command, cwd=rival.directory, start_new_session=True, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+        )
+        try:
+            status = program.wait(timeout=TIME_S)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+            program.wait()
+        output.seek(0)
+        errors.seek(0)
+        lines = output.read().splitlines()
+        if status != 0 or not lines:
+            raise RivalError(f"{rival.name}, {kind}: status {status}\n{errors.read()[-2000:]}")
+    return lines[-1].split()
 
 
 def figure(kind: str, count: int, seconds: float) -> float:
@@ -153,12 +174,25 @@ def figure(kind: str, count: int, seconds: float) -> float:
 
 
 def measure_rival(rival: Rival, kind: str, count: int) -> float:
-    return figure(kind, count, seconds_of(rival, kind, count))
+    return figure(kind, count, float(run(rival, kind, str(count), *rival.words.get(kind, ()))[0]))
 
 
 def measure_ours(bench: Bench, program: Path, kind: str, count: int) -> float:
     slaves = 1 if kind == "trip" else 2
     return figure(kind, count, float(with_slaves(bench, program, slaves, str(count))))
+
+
+def alternate_named(rounds: int, measures: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """As `alternate`; a rival that fails is named and left out, and the others go on."""
+    found: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(rounds):
+        for name in list(found):
+            try:
+                found[name].append(measures[name]())
+            except (RivalError, subprocess.TimeoutExpired) as error:
+                print(f"{name} is left out, it failed: {error}")
+                del found[name]
+    return found
 
 
 def bench_rivals(bench: Bench) -> None:
@@ -179,8 +213,7 @@ def bench_rivals(bench: Bench) -> None:
             if count := rival.counts.get(kind, 0):
                 names.append(rival.name)
                 measures.append(partial(measure_rival, rival, kind, max(10, count // shrink)))
-        values = alternate(1 if bench.short else 5, *measures)
-        results[kind] = show(kind, dict(zip(names, values, strict=True)))
+        results[kind] = show(kind, alternate_named(1 if bench.short else 5, dict(zip(names, measures, strict=True))))
     bench.results["rivals"] = results
 
 

@@ -71,7 +71,7 @@ def rows(verdicts: list[Verdict]) -> list[tuple[str, str, str, str]]:
     table = []
     for verdict in verdicts:
         target = verdict.target
-        bound = f"{'<=' if target.at_most else '>='} {target.bound:,g} {target.unit}"
+        bound = f"{'<=' if target.at_most else '>='} {target.bound:,.10g} {target.unit}"
         figure = "" if verdict.figure is None else amount(verdict.figure, target.unit)
         table.append((target.what, bound, figure, verdict.word))
     return table

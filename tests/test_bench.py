@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -100,8 +101,26 @@ def test_each_rival_that_needs_something_has_an_installer() -> None:
 
 def test_a_wrong_answer_of_a_rival_is_no_figure(tmp_path: Path) -> None:
     bad = rivals.Rival("wrong", (sys.executable, "-c", "raise SystemExit('wrong sum')"), {}, {}, tmp_path)
-    with pytest.raises(SystemExit, match="wrong, noop: status 1"):
+    with pytest.raises(rivals.RivalError, match="wrong, noop: status 1\nwrong sum"):
         rivals.measure_rival(bad, "noop", 10)
+
+
+def test_a_rival_that_fails_is_left_out_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    def bad() -> float:
+        raise rivals.RivalError("no memory")
+
+    assert rivals.alternate_named(2, {"good": lambda: 1.0, "bad": bad}) == {"good": [1.0, 1.0]}
+    assert capsys.readouterr().out == "bad is left out, it failed: no memory\n"
+
+
+def test_a_rival_leaves_no_processes(tmp_path: Path) -> None:
+    """Those that hold its group together: a child that it forgot is killed with it."""
+    script = "import subprocess, sys; print(subprocess.Popen(['sleep', '1000'], stdout=subprocess.DEVNULL).pid)"
+    forgetful = rivals.Rival("forgetful", (sys.executable, "-c", script), {}, {}, tmp_path)
+    [pid] = rivals.run(forgetful, "noop")
+    status = Path(f"/proc/{pid}/stat")
+    while status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z":
+        time.sleep(0.01)
 
 
 RESULTS = {"a": {"ours": {"median": 30.0, "low": 1}, "theirs": 10}, "b": {"slow": 3}}
@@ -140,11 +159,24 @@ def test_the_picture_of_nothing() -> None:
     xml.etree.ElementTree.fromstring(picture.picture_of({}))
 
 
+def measured(text: str) -> list[str]:
+    """Without the targets that are too new to have a figure."""
+    return [line for line in text.splitlines() if not line.endswith("| not measured |")]
+
+
 @pytest.mark.parametrize("name", quotes.DOCUMENTS)
 def test_the_documents_quote_the_last_run(name: str) -> None:
     text = (ROOT / name).read_text()
     results = json.loads((ROOT / "bench" / "results" / "last.json").read_text())
-    assert text == quotes.renewed(text, measure.TARGETS, results), "bench/run --quote writes the tables anew"
+    wanted = measured(quotes.renewed(text, measure.TARGETS, results))
+    assert measured(text) == wanted, "bench/run --quote writes the tables anew"
+
+
+def test_the_page_and_the_picture_are_those_of_the_last_run() -> None:
+    directory = ROOT / "bench" / "results"
+    results = json.loads((directory / "last.json").read_text())
+    assert measured((directory / "last.md").read_text()) == measured(measure.page_of(results, results["printed"]))
+    assert (directory / "last.svg").read_text() == picture.picture_of(results)
 
 
 def test_a_quote_is_written_anew() -> None:
