@@ -53,7 +53,7 @@ the master's. WORDS are what args() gives.
   --local            the same as -n 0
 
 These go to the master: --progress[=WHEN] --trace FILE --status ADDRESS --lost-max N --min-slaves N --heartbeat S
---payload-max BYTES --started-max N --quiet
+--payload-max BYTES --started-max N --started-size-max BYTES --quiet
 
 And of the compiler's options: -g -O0 to -O3 --cpu --dynamic --link --unchecked --sanitize --warn-copies --werror
 """
@@ -78,6 +78,7 @@ the master and to its slaves: PROG-master --listen HOST:PORT --key-file FILE, PR
 _MASTER_OPTIONS = {
     "--progress": False, "--quiet": False, "--trace": True, "--status": True, "--lost-max": True,
     "--min-slaves": True, "--heartbeat": True, "--payload-max": True, "--started-max": True,
+    "--started-size-max": True,
 }  # fmt: skip
 
 _REPORT_HELP = """usage: msc report TRACE [-o PAGE]
@@ -319,7 +320,7 @@ def _checked(arguments: Arguments) -> Arguments:
 def _perform(arguments: Arguments) -> int:
     from ms import driver
     from ms.diagnostics import Diagnostics, InternalError, ProgramError
-    from ms.toolchain import ToolchainError
+    from ms.toolchain import SANITIZERS, ToolchainError
 
     chosen = arguments.compiling
     options = driver.Options(
@@ -328,7 +329,7 @@ def _perform(arguments: Arguments) -> int:
         target=chosen.get("--target", ""),
         debug="-g" in chosen,
         unchecked="--unchecked" in chosen,
-        sanitize="--sanitize" in chosen,
+        sanitize=SANITIZERS if "--sanitize" in chosen else "",
         dynamic="--dynamic" in chosen,
         warn_copies="--warn-copies" in chosen,
         links=arguments.links,

@@ -44,7 +44,7 @@ class Options:
     target: str = ""  # a triple; "" is this machine
     debug: bool = False
     unchecked: bool = False
-    sanitize: bool = False
+    sanitize: str = ""  # which, as the C compiler calls them
     dynamic: bool = False
     warn_copies: bool = False
     links: tuple[str, ...] = ()  # C files, objects, archives, -l and -L words

@@ -25,7 +25,8 @@ CACHE_FORMAT = "1"
 _COMPILE_FLAGS = (
     "-std=c11", "-D_GNU_SOURCE", "-O2", "-fno-omit-frame-pointer", "-ffunction-sections", "-fdata-sections",
 )  # fmt: skip
-_SANITIZE_FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
+SANITIZERS = "address,undefined"
+"""What --sanitize asks the C compiler for; the tests also ask for "thread". Without: ""."""
 
 # What a program needs from the C library; where this links statically, programs do.
 _PROBE = """#include <math.h>
@@ -403,13 +404,13 @@ def runtime_sources() -> list[tuple[str, bytes]]:
     ]
 
 
-def archives_key(compiler: Compiler, sources: Sequence[tuple[str, bytes]], sanitize: bool = False) -> str:
+def archives_key(compiler: Compiler, sources: Sequence[tuple[str, bytes]], sanitize: str = "") -> str:
     named = [part for source in sources for part in source]
     sodium = compiler.sodium.identity if compiler.sodium else ""
     return digest([CACHE_FORMAT, compiler.identity, sodium, *_flags(compiler, sanitize), *named])
 
 
-def runtime_archives(compiler: Compiler, sources: Sequence[tuple[str, bytes]], sanitize: bool = False) -> Archives:
+def runtime_archives(compiler: Compiler, sources: Sequence[tuple[str, bytes]], sanitize: str = "") -> Archives:
     """The two archives, built when the cache does not have them."""
     final = cache_directory() / "runtime" / archives_key(compiler, sources, sanitize)
     if not final.is_dir():
@@ -421,8 +422,12 @@ def runtime_archives(compiler: Compiler, sources: Sequence[tuple[str, bytes]], s
     return Archives(final / "libmsmaster.a", final / "libmsslave.a")
 
 
-def _flags(compiler: Compiler, sanitize: bool) -> tuple[str, ...]:
-    flags = (*_COMPILE_FLAGS, "-g", *_SANITIZE_FLAGS) if sanitize else _COMPILE_FLAGS
+def _sanitize_flags(sanitize: str) -> tuple[str, ...]:
+    return (f"-fsanitize={sanitize}", "-fno-sanitize-recover=undefined") if sanitize else ()
+
+
+def _flags(compiler: Compiler, sanitize: str) -> tuple[str, ...]:
+    flags = (*_COMPILE_FLAGS, "-g", *_sanitize_flags(sanitize)) if sanitize else _COMPILE_FLAGS
     return (*flags, "-DMS_SODIUM", *compiler.sodium.flags) if compiler.sodium else flags
 
 
@@ -473,7 +478,7 @@ def _add_sodium(archiver: Sequence[str], sodium: Sodium, work: Path, archive: st
 class LinkOptions:
     dynamic: bool = False
     strip: bool = True
-    sanitize: bool = False  # the runtime's archive was built so
+    sanitize: str = ""  # the runtime's archive was built so
     extra: tuple[str, ...] = ()  # what the user links in: objects, archives, -l and -L words
 
 
@@ -483,7 +488,7 @@ def link(compiler: Compiler, objects: Sequence[Path], archive: Path, output: Pat
     # zig makes a compiler's run-time library for each level of optimisation, and without one also a sanitizer's.
     flags = ["-O2", "-Wl,--gc-sections", "-pthread"]
     if options.sanitize:
-        flags += _SANITIZE_FLAGS
+        flags += _sanitize_flags(options.sanitize)
     elif compiler.static and not options.dynamic:
         flags.append("-static")
     if options.strip and not options.sanitize:
@@ -518,7 +523,7 @@ def is_linkable(word: str) -> bool:
     return (len(word) > 2 and word.startswith(("-l", "-L"))) or word.endswith((".c", ".o", ".a"))
 
 
-def linked_key(compiler: Compiler, words: Sequence[str], sanitize: bool) -> list[str | bytes]:
+def linked_key(compiler: Compiler, words: Sequence[str], sanitize: str) -> list[str | bytes]:
     """What the words of --link stand for: a C file as the compiler sees it, headers included; the bytes of objects and
     archives, of libraries those that -L leads to."""
     parts: list[str | bytes] = []
@@ -541,7 +546,7 @@ def linked_sources(words: Sequence[str]) -> list[bytes]:
     return [_bytes_of(word) for word in words if word.endswith(".c")]
 
 
-def compile_linked(compiler: Compiler, words: Sequence[str], sanitize: bool, work: Path) -> tuple[str, ...]:
+def compile_linked(compiler: Compiler, words: Sequence[str], sanitize: str, work: Path) -> tuple[str, ...]:
     """The words of --link as the linker wants them: each C file has become an object in `work`."""
     ready: list[str] = []
     for index, word in enumerate(words):
@@ -561,9 +566,9 @@ def compile_linked(compiler: Compiler, words: Sequence[str], sanitize: bool, wor
 _LINKED_FLAGS = ("-O2", "-g", "-fno-omit-frame-pointer", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections")
 
 
-def _compile_c(compiler: Compiler, path: str, how: Sequence[str], sanitize: bool) -> str:
+def _compile_c(compiler: Compiler, path: str, how: Sequence[str], sanitize: str) -> str:
     _bytes_of(path)
-    flags = (*_LINKED_FLAGS, *_SANITIZE_FLAGS) if sanitize else _LINKED_FLAGS
+    flags = (*_LINKED_FLAGS, *_sanitize_flags(sanitize))
     status, text = _run([*compiler.command, *flags, *how, path])
     if status != 0:
         raise ToolchainError(f"{path} does not compile:\n{text}")

@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ms import toolchain
 
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror"]
-SANITIZERS = ["-fsanitize=address,undefined"]
 
 
 def compiler() -> list[str]:
@@ -31,12 +30,12 @@ def warnings_of(path: Path) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def can_sanitize() -> bool:
+def can_sanitize(which: str = toolchain.SANITIZERS) -> bool:
     """Whether a program with sanitizers can be linked, and runs."""
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory, "a.c")
         source.write_text("int main(void) { return 0; }\n")
-        command = [*compiler(), *SANITIZERS, source, "-o", source.with_suffix("")]
+        command = [*compiler(), f"-fsanitize={which}", source, "-o", source.with_suffix("")]
         if subprocess.run(command, capture_output=True, check=False).returncode != 0:
             return False
         return subprocess.run([source.with_suffix("")], capture_output=True, check=False).returncode == 0

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ms import driver
 from ms.diagnostics import Diagnostics, InternalError, ProgramError, Severity, render_all
 from ms.source import SourceFile
-from ms.toolchain import ToolchainError
+from ms.toolchain import SANITIZERS, ToolchainError
 
 # The user's own cache is left alone; under pytest `conftest.py` has chosen already.
 os.environ.setdefault("MS_CACHE_DIR", str(Path(__file__).resolve().parent.parent / "build" / "cache"))
@@ -38,13 +38,14 @@ class Compiled:
 
 
 def compile_program(
-    path: Path, out: Path, *, sanitize: bool = False, for_valgrind: bool = False, check_only: bool = False,
+    path: Path, out: Path, *, sanitize: bool | str = False, for_valgrind: bool = False, check_only: bool = False,
     links: tuple[str, ...] = ()
 ) -> Compiled:
     """Valgrind has to see the C library's own allocator, and names to show. The program is called as it is where it
-    lies."""
+    lies. `sanitize` may name others than those of --sanitize."""
+    sanitizers = sanitize if isinstance(sanitize, str) else SANITIZERS if sanitize else ""
     with chdir(path.parent):
-        options = driver.Options(sanitize=sanitize, dynamic=for_valgrind, debug=for_valgrind, links=links)
+        options = driver.Options(sanitize=sanitizers, dynamic=for_valgrind, debug=for_valgrind, links=links)
         return _compile(path, out, options, check_only)
 
 

@@ -298,7 +298,7 @@ def test_archives_are_built_once_for_the_same_sources(runtime: Path, cache: Path
     assert first.master.stat().st_ino == made
     (runtime / "core" / "a.h").write_text('#include "ms.h"\n/* changed */\n')
     assert toolchain.runtime_archives(compiler, toolchain.runtime_sources()) != first
-    assert toolchain.runtime_archives(compiler, toolchain.runtime_sources(), sanitize=True).master.is_file()
+    assert toolchain.runtime_archives(compiler, toolchain.runtime_sources(), toolchain.SANITIZERS).master.is_file()
 
 
 def test_two_builds_at_once(runtime: Path, cache: Path) -> None:

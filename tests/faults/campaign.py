@@ -29,7 +29,7 @@ from program_compiler import Compiled
 from faults.cluster import Cluster, Member
 from faults.programs import compiled
 from faults.proxy import SAFE, Fault, Kind, Proxy, draw
-from ms.toolchain import find_compiler
+from ms.toolchain import SANITIZERS, find_compiler
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EVENTS_MAX = 14
@@ -167,7 +167,7 @@ def play_round(programs: Compiled, seed: int) -> tuple[str, int]:
     return "", len(played.events)
 
 
-def run(minutes: float, seed: int, *, sanitize: bool = False) -> int:
+def run(minutes: float, seed: int, *, sanitize: str = "") -> int:
     """The exit status."""
     with tempfile.TemporaryDirectory(prefix="ms-faults-") as directory:
         programs = compiled(Path(directory), sanitize=sanitize)
@@ -189,7 +189,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--round", type=int, help="this round alone, by the seed that it printed")
-    parser.add_argument("--sanitize", action="store_true", help="masters and slaves under ASan and UBSan")
+    parser.add_argument(
+        "--sanitize", nargs="?", const=SANITIZERS, default="", metavar="WHICH",
+        help="masters and slaves under sanitizers of the C compiler: thread, or %(const)s when none is named",
+    )  # fmt: skip
     given = parser.parse_args(words)
     if given.round is None:
         return run(given.minutes, given.seed, sanitize=given.sanitize)

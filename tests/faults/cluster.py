@@ -1,7 +1,8 @@
 """A master and slaves as processes, in a directory and on an address of their own.
 
 Always holds: what a cluster has started has ended when its context is left, by its process id; a wait that does not
-come true says what everybody wrote until then. Nothing here says what should happen: that is the tests'.
+come true says what everybody wrote until then; no sanitizer has found anything. What else should happen is said by the
+tests.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from program_compiler import Compiled
 
 TIME_S = float(os.environ.get("MS_TEST_TIME", "60"))
 HEARTBEAT_S = 0.2
+REPORTS = ("Sanitizer: ", ": runtime error: ")  # of a sanitizer
 Process = subprocess.Popen[bytes]
 
 
@@ -76,6 +78,7 @@ class Cluster:
             member.process.wait()
         if isinstance(error[1], BaseException):
             error[1].add_note(self.story())
+        assert not any(mark in member.log() for member in self.members for mark in REPORTS), self.story()
 
     def story(self) -> str:
         """What everybody said, for a test that fails."""

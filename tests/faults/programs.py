@@ -76,7 +76,7 @@ master {
 """
 
 
-def compiled(directory: Path, text: str = WAVES, name: str = "waves", *, sanitize: bool = False) -> Compiled:
+def compiled(directory: Path, text: str = WAVES, name: str = "waves", *, sanitize: bool | str = False) -> Compiled:
     path = directory / f"{name}.ms"
     path.write_text(text)
     done = compile_program(path, directory / name, sanitize=sanitize)
