@@ -29,7 +29,8 @@ from test_master_slave import (
 )
 from test_recall import PlayedMaster
 
-OFFER = 19
+OFFER, SPAWN, RELEASE = 19, 10, 15
+FIB_TAIL, MANY = 14, 16
 SESSION_AT = 64  # in a hello
 IDENTITY = bytes(range(100, 116))
 
@@ -139,6 +140,41 @@ def test_an_answer_is_kept_until_it_has_arrived(world: World) -> None:
     master.welcome()
     assert master.message() == (0, OFFER, offer([], []))
     master.send(0, OFFER)
+    leaves(master, slave)
+
+
+def numbers_of(master: PlayedMaster, ordinal: int, jid: int, count: int) -> set[int]:
+    """Those under which a job that is sent now starts others."""
+    master.send(ordinal, jid, number(5))
+    found: set[int] = set()
+    while len(found) < count:
+        origin, kind, payload = master.message()
+        if (origin, kind) == (0, RELEASE):
+            assert struct.unpack("<I", payload)[0] in found, "those of this connection"
+            continue
+        assert (origin, kind, payload[:4]) == (0, SPAWN, jid_list(jid))
+        found.add(struct.unpack_from("<I", payload, 4)[0])
+    return found
+
+
+@pytest.mark.parametrize("options", [(), ("--isolate",)], ids=["threads", "isolate"])
+@pytest.mark.parametrize(("ordinal", "count"), [(MANY, 5 + 4), (FIB_TAIL, 2)], ids=["it runs", "it went on as another"])
+def test_numbers_end_with_their_connection(world: World, options: tuple[str, ...], ordinal: int, count: int) -> None:
+    """Those of jobs whose results will not come are given again, and nobody speaks of them any more."""
+    master = PlayedMaster(world)
+    slave = world.slave("-j", "1", *options)
+    master.accept()
+    master.welcome()
+    first = numbers_of(master, ordinal, 1, count)
+    for jid in (2, 3):
+        if ordinal == FIB_TAIL:
+            assert master.message()[:2] == (0, SPAWN), "the tail"
+        cut(master)
+        master.welcome()
+        if not options:  # one that isolates its jobs begins afresh
+            assert master.message() == (0, OFFER, offer([], []))
+            master.send(0, OFFER)
+        assert numbers_of(master, ordinal, jid, count) == first
     leaves(master, slave)
 
 

@@ -218,7 +218,7 @@ void ms_executor_disconnect(ms_executor *executor)
     }
     ms_children_forget(executor);
     if (executor->pool != NULL)
-        ms_pool_cancel_all(executor->pool); /* what its processes hold at the master is gone, so they go too */
+        ms_pool_disconnect(executor->pool);
     executor->passed_mark = executor->mark; /* the ping is lost; what it stood behind has been looked at */
     pthread_mutex_unlock(&executor->lock);
 }

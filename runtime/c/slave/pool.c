@@ -570,6 +570,21 @@ bool ms_pool_child_ended(ms_pool *pool, const uint8_t *payload, uint32_t size)
     return true;
 }
 
+static void end_child(void *context, uint32_t number)
+{
+    uint8_t payload[MS_RESULT_HEAD_SIZE];
+    ms_put_u32(payload, number);
+    ms_put_u32(payload + 4, MS_RESULT_CANCELLED);
+    ms_pool_child_ended(context, payload, sizeof payload);
+}
+
+void ms_pool_disconnect(ms_pool *pool)
+{
+    ms_pool_cancel_all(pool);
+    ms_relay_disconnect(&pool->relay, end_child, pool);
+    flush_all(pool);
+}
+
 bool ms_pool_runs_nothing(const ms_pool *pool)
 {
     return pool->process_count == pool->idle_count;

@@ -27,6 +27,8 @@ void ms_pool_dispatch(ms_pool *pool);
 /* Kills the worker that runs this job; all that run one. */
 void ms_pool_cancel(ms_pool *pool, uint32_t jid);
 void ms_pool_cancel_all(ms_pool *pool);
+/* The connection is gone. What the processes hold at the master is gone with it, so those that run a job go too. */
+void ms_pool_disconnect(ms_pool *pool);
 /* The `result` of a spawned job. False: there can be none. */
 bool ms_pool_child_ended(ms_pool *pool, const uint8_t *payload, uint32_t size);
 bool ms_pool_runs_nothing(const ms_pool *pool);

@@ -147,7 +147,8 @@ static bool released(ms_process *p, const ms_frame *frame)
         uint32_t number = ms_relay_find(&p->pool->relay, &p->numbers, ms_get_u32(frame->payload + at));
         if (number == 0)
             return false;
-        ms_pool_say(p->pool, MS_RELEASE, number);
+        if (ms_relay_is_known(&p->pool->relay, number))
+            ms_pool_say(p->pool, MS_RELEASE, number);
         ms_relay_release(&p->pool->relay, &p->numbers, number);
     }
     return frame->header.length % 4 == 0;
@@ -156,7 +157,7 @@ static bool released(ms_process *p, const ms_frame *frame)
 static bool cancelled(ms_process *p, const ms_frame *frame)
 {
     uint32_t number = ms_relay_find(&p->pool->relay, &p->numbers, ms_get_u32(frame->payload));
-    if (number != 0)
+    if (number != 0 && ms_relay_is_known(&p->pool->relay, number))
         ms_pool_say(p->pool, MS_CANCEL, number);
     return number != 0;
 }

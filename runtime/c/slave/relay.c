@@ -74,6 +74,21 @@ static void forget_when_over(ms_relay *relay, ms_numbers *numbers, uint32_t numb
     ms_free_numbers_give(&relay->free_numbers, number);
 }
 
+bool ms_relay_is_known(const ms_relay *relay, uint32_t number)
+{
+    return !relay->table[number].unknown;
+}
+
+void ms_relay_disconnect(ms_relay *relay, void (*end)(void *context, uint32_t number), void *context)
+{
+    for (uint32_t number = 1; number < relay->free_numbers.capacity; number++) {
+        ms_relayed *one = &relay->table[number];
+        one->unknown = one->used;
+        if (one->used && !one->answered)
+            end(context, number);
+    }
+}
+
 void ms_relay_release(ms_relay *relay, ms_numbers *numbers, uint32_t number)
 {
     relay->table[number].released = true;
@@ -105,7 +120,7 @@ void ms_relay_orphan(ms_relay *relay, ms_numbers *numbers, void (*release)(void 
         if (number == 0)
             continue;
         ms_relayed *one = &relay->table[number];
-        if (!one->released)
+        if (!one->released && !one->unknown)
             release(context, number);
         one->released = true;
         one->worker = NULL;
