@@ -20,8 +20,10 @@ from pathlib import Path
 
 import pytest
 from c_tools import need_encryption
+from c_warnings import can_sanitize
 from faults import campaign
 from faults.cluster import Cluster, Ended, Member
+from faults.enemy import hello_of
 from faults.machine import host, limited, small_disk
 from faults.programs import compiled
 from faults.proxy import Fault, Kind, Proxy
@@ -40,6 +42,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 def cluster(programs: Compiled, tmp_path: Path) -> Iterator[Cluster]:
     with Cluster(programs, tmp_path) as cluster:
         yield cluster
+        print(cluster.story())  # is shown when the test has failed
 
 
 def assert_as_local(cluster: Cluster) -> Ended:
@@ -209,6 +212,24 @@ def test_a_slave_comes_back(cluster: Cluster) -> None:
         assert_gone(slave)
 
 
+def test_slaves_that_went_before_they_were_let_in(cluster: Cluster) -> None:
+    """The master was away when they came and went: no job has been there, so none has lost them."""
+    master = cluster.start_master()
+    cluster.start_slave()
+    cluster.let_work(1)
+    hello = hello_of(cluster.programs.slave, cluster.directory)
+    master.stop()
+    for _ in range(9):
+        with socket.socket(socket.AF_UNIX) as ghost:
+            ghost.connect(cluster.address.removeprefix("unix:"))
+            ghost.sendall(hello)
+    master.go_on()
+    cluster.let_work()
+    assert_as_local(cluster)
+    assert "failed" not in master.log()
+    assert "it closed the connection" not in master.log()
+
+
 # ---- No slave at all
 
 
@@ -352,7 +373,8 @@ def test_no_memory_at_the_master(tmp_path: Path) -> None:
         directory = tmp_path / str(limit)
         directory.mkdir()
         with Cluster(programs, directory) as cluster:
-            master = cluster.start_master("--min-slaves", "1", before=partial(limited, resource.RLIMIT_DATA, limit))
+            options = ["--min-slaves", "1", "--heartbeat", "10"]
+            master = cluster.start_master(*options, before=partial(limited, resource.RLIMIT_DATA, limit))
             slave = cluster.start_slave()
             ended = master.wait()
             assert ended.status in (0, 1), cluster.story()
@@ -491,7 +513,7 @@ def is_over(proxy: Proxy, number: int) -> bool:
 
 def test_slow_bytes(cluster: Cluster) -> None:
     """A slave behind a line of 400 kB a second is slow, and not lost."""
-    master = cluster.start_master()
+    master = cluster.start_master("--heartbeat", "0.5")
     with Proxy(cluster.address, f"unix:{cluster.directory}/p", rate=400_000) as proxy:
         slave = cluster.start_slave(address=proxy.address)
         cluster.let_work(1)
@@ -504,7 +526,10 @@ def test_slow_bytes(cluster: Cluster) -> None:
 # ---- All at once
 
 
-def test_a_short_campaign(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("sanitize", "minutes"), [("", 0.2), ("address,undefined", 0.1), ("thread", 0.1)])
+def test_a_short_campaign(sanitize: str, minutes: float, capsys: pytest.CaptureFixture[str]) -> None:
+    if sanitize and not can_sanitize(sanitize):
+        pytest.skip(f"the C compiler has no sanitizer for {sanitize}")
     seed = int(os.environ.get("MS_FAULTS_SEED", "1"))
-    status = campaign.run(0.2, seed)
+    status = campaign.run(minutes, seed, sanitize=sanitize)
     assert status == 0, capsys.readouterr().out

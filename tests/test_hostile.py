@@ -30,6 +30,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 def cluster(programs: Compiled, tmp_path: Path) -> Iterator[Cluster]:
     with Cluster(programs, tmp_path) as cluster:
         yield cluster
+        print(cluster.story())  # is shown when the test has failed
 
 
 @pytest.mark.parametrize("name", [*WITHOUT_A_KEY, *AS_A_SLAVE])

@@ -152,6 +152,7 @@ class Enemy:
                 act(end, ordinal, jid)
                 while not self.over.is_set():
                     read(end, 1)
+            self.over.wait(0.01)  # a job can be lost 255 times: it is nobody's promise to end it before
 
 
 WITHOUT_A_KEY = ("crowd", "silent", "slow")

@@ -282,6 +282,15 @@ ssize_t ms_socket_write(int descriptor, const struct iovec *parts, int part_coun
     return done;
 }
 
+bool ms_socket_has_ended(int descriptor)
+{
+    pthread_mutex_lock(&lock);
+    const end *e = end_of(descriptor);
+    bool ended = e->hung_up && e->error == 0 && e->incoming_at == e->incoming.size;
+    pthread_mutex_unlock(&lock);
+    return ended;
+}
+
 void ms_socket_finish(int descriptor)
 {
     MUST(!fake_is_closed(descriptor));

@@ -3,6 +3,7 @@
  * The scheduler decides which of its attempts go on (orphans.c). What a slave sent before its connection broke is read to the end
  * first, so that an answer that had arrived is not asked for again. */
 #include "master/peer.h"
+#include "net/socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +129,10 @@ void ms_greeting_handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
     }
     if (memcmp(hello.fingerprint, ms_program.fingerprint, sizeof hello.fingerprint) != 0) {
         refuse(server, peer, "this slave was built from another program: rebuild both with msc", "it was built from another program");
+        return;
+    }
+    if (ms_socket_has_ended(peer->descriptor)) { /* while it waited at the door: a job that it got now would count as lost */
+        ms_peer_doom(server, peer, NULL);
         return;
     }
     if (!reserve_by_slave(server) || !welcome(server, peer)) {

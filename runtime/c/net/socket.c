@@ -343,6 +343,12 @@ ssize_t ms_socket_write(int descriptor, const struct iovec *parts, int part_coun
     return done;
 }
 
+bool ms_socket_has_ended(int descriptor)
+{
+    uint8_t byte;
+    return recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void ms_socket_finish(int descriptor)
 {
     shutdown(descriptor, SHUT_WR);

@@ -39,6 +39,8 @@ int ms_socket_connect(const ms_address *address, ms_protection protection, int t
 /* Like read and writev, never raising SIGPIPE and never interrupted by signals. */
 ssize_t ms_socket_read(int descriptor, void *bytes, size_t size);
 ssize_t ms_socket_write(int descriptor, const struct iovec *parts, int part_count);
+/* The other end will write no more, and all that it wrote has been read. */
+bool ms_socket_has_ended(int descriptor);
 /* No more will be written; the other end reads what was, then the end. */
 void ms_socket_finish(int descriptor);
 #endif
