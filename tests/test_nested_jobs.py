@@ -186,6 +186,35 @@ def test_a_slave_that_starts_too_many(world: World) -> None:
     assert finish(slave).status == 0
 
 
+@pytest.mark.parametrize("where", ["arguments", "results"])
+def test_a_slave_that_starts_too_much(world: World, where: str) -> None:
+    """What has been released and has ended does not count, however much that is."""
+    few = ["--listen", world.address, "--started-size-max", "10000"]
+    master = world.master("two", OUTER, NOOP, 42, options=few)
+    peer = Peer(world, master)
+    peer.hello(slots=1)
+    _, jid, _ = peer.job()
+    for count in range(20):
+        peer.send(0, SPAWN, spawn(jid, count, NOOP, bytes(4000)))
+        peer.send(0, CANCEL, struct.pack("<I", count))
+        assert peer.job() == (0, RESULT, struct.pack("<II", count, CANCELLED))
+        peer.send(0, RELEASE, struct.pack("<I", count))
+    peer.send(0, LENT, struct.pack("<I", jid))
+    for count in range(3):
+        peer.send(0, SPAWN, spawn(jid, count, NOOP, bytes(4000 if where == "arguments" else 4)))
+        if where == "results":
+            ordinal, child, _ = peer.job()
+            peer.send(ordinal, child, bytes(4000))
+        if count < 2 and where == "results":
+            assert peer.job() == (0, RESULT, struct.pack("<II", count, FINISHED) + bytes(4000))
+    assert peer.is_cut_off()
+    slave = world.slave()
+    ended = finish(master)
+    assert (ended.status, ended.out) == (0, "result 42\n")
+    assert "lost (cut off: what it has started takes more than 10000 bytes, see --started-size-max)" in ended.err
+    assert finish(slave).status == 0
+
+
 def test_the_slave_of_a_parent_is_lost(world: World) -> None:
     peer, jid = outer(world)
     peer.send(0, SPAWN, spawn(jid, 1, NOOP, number(1)))

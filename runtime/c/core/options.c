@@ -11,6 +11,7 @@
 
 enum { BLOBS_SHARE = 16 };
 #define BLOBS_MOST ((uint64_t)1 << 30)
+#define STARTED_SIZE ((uint64_t)4 << 30) /* where nobody knows how much memory there is */
 
 static const ms_option *find(const ms_option_table *table, const char *name, size_t size)
 {
@@ -190,11 +191,22 @@ bool ms_option_blobs(uint64_t *size, const char *value, char *message)
     return strcmp(value, "0") == 0 || ms_option_size(size, value, UINT64_MAX / 2, message);
 }
 
-uint64_t ms_blobs_default(void)
+/* Of the machine's memory. */
+static uint64_t share_of_memory(uint64_t divisor, uint64_t when_unknown)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
-    uint64_t share = pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size / BLOBS_SHARE : BLOBS_MOST;
+    return pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size / divisor : when_unknown;
+}
+
+uint64_t ms_blobs_default(void)
+{
+    uint64_t share = share_of_memory(BLOBS_SHARE, BLOBS_MOST);
     return share < BLOBS_MOST ? share : BLOBS_MOST;
+}
+
+uint64_t ms_started_size_default(void)
+{
+    return share_of_memory(2, STARTED_SIZE);
 }
 
 bool ms_option_seconds(double *seconds, const char *value, double minimum, char *message)

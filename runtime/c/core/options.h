@@ -52,5 +52,6 @@ bool ms_option_seconds(double *seconds, const char *value, double minimum, char 
 /* --blobs-max, on both ends: a size, or 0 for none; and what it is when nobody says, a share of the machine's memory. */
 bool ms_option_blobs(uint64_t *size, const char *value, char *message);
 uint64_t ms_blobs_default(void);
+uint64_t ms_started_size_default(void); /* of --started-size-max: half of the memory */
 bool ms_option_flag(bool *flag, const char *value, char *message);
 #endif

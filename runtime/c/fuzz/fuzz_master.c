@@ -375,6 +375,7 @@ static void step(fuzz_input *input)
 static void start_server(void)
 {
     ms_server_options options = {.address_count = 1, .quiet = true, .heartbeat = 1, .lost_max = 3, .payload_max = PAYLOAD_MAX, .started_max = 5,
+                                 .started_size_max = 3000,
                                  .blobs_max = 3 * PART_SIZE};
     char message[MS_MESSAGE_MAX];
     bool wrong;

@@ -132,6 +132,12 @@ static bool set_started_max(void *context, const char *value, bool from_environm
     return ms_option_count(&((master_options *)context)->server.started_max, value, 1, 1000000000, message);
 }
 
+static bool set_started_size_max(void *context, const char *value, bool from_environment, char *message)
+{
+    (void)from_environment;
+    return ms_option_size(&((master_options *)context)->server.started_size_max, value, UINT64_MAX / 2, message);
+}
+
 static bool set_insecure(void *context, const char *value, bool from_environment, char *message)
 {
     (void)from_environment;
@@ -162,6 +168,7 @@ static const ms_option option_rows[] = {
     {"payload-max", 0, MS_OPTION_VALUE, "BYTES", "the largest arguments and results (4294967295)", set_payload_max},
     {"blobs-max", 0, MS_OPTION_VALUE, "BYTES", "memory for large arguments that may come again (a 16th, at most 1G; 0: none)", set_blobs_max},
     {"started-max", 0, MS_OPTION_VALUE, "N", "jobs that the jobs of one slave may have started at once (4194304)", set_started_max},
+    {"started-size-max", 0, MS_OPTION_VALUE, "BYTES", "bytes that these jobs may take (half of the memory)", set_started_size_max},
     {"key-file", 0, MS_OPTION_VALUE, "FILE", "the key that both ends need over TCP; msc key FILE makes one", set_key_file},
     {"insecure", 0, MS_OPTION_FLAG, NULL, "TCP without a key, unencrypted, open to everybody; on both ends", set_insecure},
     {"quiet", 0, MS_OPTION_FLAG, NULL, "no log lines", set_quiet},
@@ -183,7 +190,7 @@ static ms_options_result read_options(master_options *options, int argc, char **
         .program_note = ms_crypto_is_built_in() ? "with encryption" : "without encryption",
     };
     *options = (master_options){.server = {.heartbeat = 2, .lost_max = 3, .payload_max = UINT32_MAX, .started_max = MS_STARTED_MAX,
-                                          .blobs_max = ms_blobs_default()}};
+                                          .started_size_max = ms_started_size_default(), .blobs_max = ms_blobs_default()}};
     return ms_options_read(&table, options, argc, argv, rest);
 }
 

@@ -79,11 +79,23 @@ void ms_nested_close(ms_server *server, ms_peer *peer)
     peer->children = (ms_children){0};
 }
 
+/* What the job takes from now on, of what its slave may have it take. */
+static void count_size(ms_server *server, ms_peer *peer, ms_job *job, uint32_t size)
+{
+    peer->children.size += size;
+    peer->children.size -= job->relations->started_size;
+    job->relations->started_size = size;
+    if (peer->children.size > server->options.started_size_max)
+        ms_peer_doom(server, peer, "cut off: what it has started takes more than %llu bytes, see --started-size-max",
+                     (unsigned long long)server->options.started_size_max);
+}
+
 /* Its number is free when its result has been sent and it has been released. */
 static void forget_when_over(ms_server *server, ms_peer *peer, ms_child *child)
 {
     if (!child->told || !child->released)
         return;
+    count_size(server, peer, child->job, 0);
     ms_job_drop(server->pool, child->job, false);
     take_out(&peer->children, child);
 }
@@ -156,6 +168,7 @@ void ms_nested_tell(ms_server *server, ms_job *job)
         ms_peer_give(server, peer, &frame);
     ms_bytes_free(&frame);
     child->told = true;
+    count_size(server, peer, job, outcome_of(job) == MS_RESULT_FINISHED ? job->result_size : 0);
     forget_when_over(server, peer, child);
 }
 
@@ -255,6 +268,7 @@ static void start(ms_server *server, ms_peer *peer, const spawn *s, ms_job *job)
     ms_job_hold(job); /* one reference is the table's, one the scheduler's */
     job->relations->spawner = peer;
     job->relations->number = s->number;
+    count_size(server, peer, job, s->size);
     server->submitted_count++;
     if (server->watch != NULL)
         ms_watch_spawned(server, ms_scheduler_job(server->scheduler, peer->slave, s->parent), job);

@@ -37,6 +37,7 @@ typedef struct ms_child {
 typedef struct ms_children {
     ms_child *table; /* open addressing; the capacity is a power of two */
     uint32_t capacity, count;
+    uint64_t size; /* of the arguments of those that have not ended, and of the results of those that have */
 } ms_children;
 
 /* The blobs that a slave has (holdings.c). */

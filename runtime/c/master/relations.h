@@ -32,6 +32,7 @@ typedef struct ms_relations {
     ms_job *parent, *first_child, *older_sibling, *younger_sibling;
     void *spawner;   /* the server's: the slave that is told of its end, null for none */
     uint32_t number; /* its number there */
+    uint32_t started_size; /* what it counts for there: its arguments, or its result */
     uint32_t orphan; /* the jid of one of its orphans, 0 for none (the scheduler's) */
     uint32_t crash_count; /* of its lost attempts: those that took only a worker along (losses.h) */
     char *crashes;        /* a line for each */

@@ -28,6 +28,7 @@ typedef struct ms_server_options {
     uint32_t payload_max;
     uint64_t blobs_max;   /* bytes of large arguments that are kept beyond the jobs that have them, see blobs.h; 0: none are shared */
     uint32_t started_max; /* jobs that one slave has started and holds, or that have not ended */
+    uint64_t started_size_max; /* bytes of the arguments of those that have not ended, and of the results of those that have */
     bool has_status;
     ms_address status;
     struct ms_watch *watch; /* null: nobody wants to see what happens */
