@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from common import HERE, Bench, alternate, output_of, record, slaves_of, spread, status_of, with_slaves
+from payloads import payload_rates
 from targets import Target
 
 WARM_JOBS = 1000  # that noop.ms runs before it looks at the clock
@@ -58,6 +59,7 @@ def bench_jobs(bench: Bench) -> None:
     bench.results["jobs"] = {
         "rates": {name: record(values) for name, values in rates.items()},
         "round_trip_us": {name: record(values) for name, values in times.items()},
+        "payloads": payload_rates(bench, raw),
         "isolated": isolated(bench, noop, trip),
         "traced": traced(bench, noop),
     }
