@@ -21,7 +21,7 @@ from targets import Target
 
 WORKERS = 2
 HALF = 0.5
-LENGTH_MIN_US, LENGTH_MAX_US = 0.01, 50_000  # where the search gives up; what it says then is a bound
+LENGTH_MIN_US, LENGTH_MAX_US = 0.01, 20_000  # where the search gives up; what it says then is a bound
 RUN_S = 0.6  # how long a run would take without loss
 JOBS_MAX = 2_000_000
 LENGTHS_US = (0.5, 1, 2, 5, 10, 100, 1000)
@@ -164,7 +164,7 @@ def bench_grain(bench: Bench) -> None:
     two = bench_two(bench, program, systems[0].step_s)
     run_s = 0.05 if bench.short else RUN_S
     measures = {system.name: partial(metg_us, system, run_s) for system in systems}
-    values = rivals.alternate_named(1 if bench.short else 3, measures)
+    values = rivals.alternate_named(1 if bench.short else 2, measures)
     print("\ngrain: METG(50 %), the shortest job that keeps half of the time useful; a step's time in that language\n")
     ours_us = statistics.median(values["M/s"])
     steps_s = {system.name: system.step_s for system in systems}

@@ -111,19 +111,20 @@ def bench_faults(bench: Bench) -> None:
     }  # fmt: skip
 
 
-def rate(program: Path, count: int, attacks: tuple[str, ...]) -> float:
+def rate(bench: Bench, program: Path, count: int, attacks: tuple[str, ...]) -> float:
     """No-op jobs a second with two honest slaves."""
     sys.path.insert(0, str(ROOT / "tests"))
     from faults.enemy import attack, hello_of
 
-    address = f"unix:{tempfile.mkdtemp(prefix='ms-bench-')}/s"
+    address = f"unix:{bench.work}/hostile.sock"
     master = subprocess.Popen(
         [f"{program}-master", "--quiet", "--listen", address, "--min-slaves", "2", "--", str(count)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     slaves = [subprocess.Popen([f"{program}-slave", address, "-j", "1"]) for _ in range(2)]
     try:
-        hello = hello_of(Path(f"{program}-slave"), Path(tempfile.mkdtemp(prefix="ms-bench-"))) if attacks else b""
+        with tempfile.TemporaryDirectory(dir=bench.work) as directory:
+            hello = hello_of(Path(f"{program}-slave"), Path(directory)) if attacks else b""
         with attack(address, hello, *attacks):
             out, _ = master.communicate()
         return count / float(out)
@@ -136,14 +137,14 @@ def rate(program: Path, count: int, attacks: tuple[str, ...]) -> float:
 
 def bench_hostile(bench: Bench) -> None:
     program = bench.msc(HERE / "jobs" / "noop.ms")
-    count = 500_000 if bench.short else 10_000_000
+    count = 100_000 if bench.short else 10_000_000
     rounds = 3 if bench.short else 5
     found: dict[str, float] = {}
-    alone = [rate(program, count, ()) for _ in range(rounds)]
+    alone = [rate(bench, program, count, ()) for _ in range(rounds)]
     print("\nhostile: millions of jobs that do nothing, a second, with two honest slaves\n")
     print(f"{'nobody else':12}{statistics.median(alone) / 1e6:8.2f} {spread(alone)}")
     for name in ATTACKS:
-        values = [rate(program, count, (name,)) for _ in range(rounds)]
+        values = [rate(bench, program, count, (name,)) for _ in range(rounds)]
         found[name] = statistics.median(values)
         share = 100 * found[name] / statistics.median(alone)
         print(f"{name:12}{found[name] / 1e6:8.2f} {spread(values)}  {share:.0f} %")
