@@ -11,7 +11,7 @@ from c_tools import build_library
 RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
 SOURCES = (
     "bitset", "scheduler", "recall", "orphans", "placement", "endings", "attempts", "pending", "measure", "relations",
-    "jobs",
+    "jobs", "parts", "blobs",
 )  # fmt: skip
 
 DECLARATIONS = """
@@ -106,7 +106,7 @@ void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
 def build(path: Path) -> tuple[Any, Any]:
     """Makes the library; (ffi, lib)."""
     master = [RUNTIME / "master" / f"{name}.c" for name in SOURCES]
-    sources = [*master, RUNTIME / "core" / "bytes.c"]
+    sources = [*master, *(RUNTIME / "core" / f"{name}.c" for name in ("bytes", "wire", "payload", "blocks"))]
     build_library(path, sources)
     ffi = cffi.FFI()
     ffi.cdef(DECLARATIONS.replace("    ...;\n", ""))
