@@ -22,9 +22,11 @@ from scale import fingerprint_of, rate_with, start_master
 
 # Slaves and the slots of each: cores as processes of their own, and as machines of 64.
 SHAPES = ((2, 1), (16, 1), (1000, 1), (10_000, 1), (16, 64), (157, 64), (1563, 64))
+SHAPES_SHORT = ((2, 1), (1000, 1), (16, 64))
 LATENCY_S = 30e-6  # from one process to another: a system call and a wake-up
 HEARTBEAT_S = 2.0
 SLOTS = (100, 1_000, 10_000, 100_000, 1_000_000)
+MACHINE_SLOTS = 64
 FAN_OUT = 100  # slaves of a relay, when there are more
 SEED = 7
 
@@ -35,6 +37,7 @@ class Constants:
 
     job_s: float  # in a message with many others
     message_s: float  # what a message adds, both ways
+    shared_s: float  # a job in the messages of slaves of 64 slots
     beat_s: float  # a ping and its answer
     byte_s: float
     slave_bytes: float
@@ -83,7 +86,7 @@ def byte_seconds(bench: Bench, name: str, count: int) -> float:
 
 def cost_of_job(constants: Constants, slots: int) -> float:
     """The master's time for it: slaves with many slots have their jobs and answers in common messages."""
-    return constants.job_s + constants.message_s / max(1.0, min(slots, 64))
+    return constants.shared_s if slots >= MACHINE_SLOTS else constants.job_s + constants.message_s
 
 
 def usable(constants: Constants, slaves: int) -> float:
@@ -98,11 +101,11 @@ def shortest_job(constants: Constants, slaves: int, slots: int, share: float) ->
 
 
 def shortest_job_of_tree(constants: Constants, slots: int, share: float) -> float:
-    """The same with relays of FAN_OUT slots each. A relay has its jobs and answers in messages of many, so that the
-    root pays for each job what a job costs and no more; a relay pays for its own sub-tree's jobs and messages, and it
-    is a slave too."""
-    root = share * slots * constants.job_s
-    relay = share * FAN_OUT * (constants.job_s * 2 + constants.message_s)
+    """The same with relays of FAN_OUT slots each. To the root a relay is a slave with many slots; a relay pays for its
+    own sub-tree's jobs and messages, and it is a slave too."""
+    left = usable(constants, slots // FAN_OUT)
+    root = share * slots * constants.shared_s / left if left > 0 else float("inf")
+    relay = share * FAN_OUT * (cost_of_job(constants, 1) + constants.shared_s)
     return max(root, relay)
 
 
@@ -110,12 +113,9 @@ def simulate(constants: Constants, relays: int, fan_out: int, job_s: float, roun
     """The share of the slots' time that is used until the root's last job is there, with `relays` below the root (0:
     slots at the root itself) and jobs of random length. Each relay has twice its slots in jobs and asks for a quarter
     of that at a time."""
+    batch, root_s, relay_s = max(1, fan_out // 2), constants.shared_s, cost_of_job(constants, 1) + constants.shared_s
     if relays == 0:
-        relays, root_message_s, batch, relay_s = fan_out, constants.message_s, 1, 0.0
-        fan_out = 1
-    else:
-        root_message_s, batch, relay_s = constants.message_s, max(1, fan_out // 2), constants.job_s * 2
-        relay_s += constants.message_s
+        relays, fan_out, batch, root_s, relay_s = fan_out, 1, 1, cost_of_job(constants, 1), 0.0
     chance = random.Random(SEED)
     slowed = usable(constants, relays)
     left = relays * fan_out * rounds
@@ -137,8 +137,7 @@ def simulate(constants: Constants, relays: int, fan_out: int, job_s: float, roun
                 asked = min(missing[relay], left)
                 missing[relay] -= asked
                 left -= asked
-                root_work_s = (root_message_s + asked * constants.job_s) / slowed
-                root_at = max(root_at, free_at[relay] + LATENCY_S) + root_work_s
+                root_at = max(root_at, free_at[relay] + LATENCY_S) + asked * root_s / slowed
                 heapq.heappush(events, (root_at + LATENCY_S, relay, asked))
         while idle[relay] > 0 and queued[relay] > 0:
             idle[relay] -= 1
@@ -157,7 +156,7 @@ def constants_of(bench: Bench, binary: Path) -> tuple[Constants, dict[str, dict[
     jobs, rounds = (100_000, 1) if bench.short else (2_000_000, 3)
     shapes: dict[str, dict[str, float]] = {}
     print(f"{'slaves':>8}{'slots each':>12}{'jobs/s':>12}{'master cpu, us/job':>20}")
-    for slaves, slots in SHAPES[:3] if bench.short else SHAPES:
+    for slaves, slots in SHAPES_SHORT if bench.short else SHAPES:
         runs = [rate_with(bench, program, [binary, fingerprint, str(slots)], slaves, jobs) for _ in range(rounds)]
         rate, cpu = (statistics.median(run[i] for run in runs) for i in (0, 1))
         shapes[f"{slaves} x {slots}"] = {"rate": rate, "master_cpu_us": cpu}
@@ -165,13 +164,20 @@ def constants_of(bench: Bench, binary: Path) -> tuple[Constants, dict[str, dict[
     crowd = 200 if bench.short else 10_000
     beat_share, slave_bytes = idle_costs(bench, binary, crowd, 1 if bench.short else 10)
     byte_s = max(byte_seconds(bench, name, 10 if bench.short else 60) for name in ("payload_in", "payload_out"))
-    cpu_us = [shape["master_cpu_us"] for shape in shapes.values()]
-    job_s = 1e-6 * cpu_us[0]
-    message_s = max(0.0, 1e-6 * max(cpu_us) - job_s)
-    return Constants(job_s, message_s, beat_share * HEARTBEAT_S, byte_s, slave_bytes), shapes
+    job_s, message_s, shared_s = costs_of(shapes)
+    return Constants(job_s, message_s, shared_s, beat_share * HEARTBEAT_S, byte_s, slave_bytes), shapes
+
+
+def costs_of(shapes: dict[str, dict[str, float]]) -> tuple[float, float, float]:
+    """Of a job, of a message more, of a job at slaves of many slots: each from the worst shape of its kind."""
+    single = [shape["master_cpu_us"] for name, shape in shapes.items() if name.endswith(" x 1")]
+    shared = [shape["master_cpu_us"] for name, shape in shapes.items() if name.endswith(f" x {MACHINE_SLOTS}")]
+    return 1e-6 * single[0], 1e-6 * (max(single) - single[0]), 1e-6 * max(shared)
 
 
 def in_time(seconds: float) -> str:
+    if seconds == float("inf"):
+        return "never"
     for size, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
@@ -190,14 +196,17 @@ def bench_model(bench: Bench) -> None:
     print(f"{constants.slave_bytes:8,.0f} bytes for an idle slave")
     print("\nmodel: how long jobs must be for half and for 95 % of the slots' time\n")
     print(f"{'slots':>10}{'one master, single slots':>28}{'slaves of 64 slots':>24}{'relays of 100':>24}")
-    table: dict[str, dict[str, list[float]]] = {}
+    table: dict[str, dict[str, list[float | None]]] = {}
     for slots in SLOTS:
         row = {
             "single": [shortest_job(constants, slots, 1, share) for share in (0.5, 0.95)],
-            "machines": [shortest_job(constants, max(1, slots // 64), 64, share) for share in (0.5, 0.95)],
+            "machines": [
+                shortest_job(constants, max(1, slots // MACHINE_SLOTS), MACHINE_SLOTS, share) for share in (0.5, 0.95)
+            ],
             "tree": [shortest_job_of_tree(constants, slots, share) for share in (0.5, 0.95)],
         }
-        table[str(slots)] = row
+        # JSON has no infinity: what never happens is null there.
+        table[str(slots)] = {way: [None if s == float("inf") else s for s in pair] for way, pair in row.items()}
         cells = [f"{in_time(pair[0])} / {in_time(pair[1])}" for pair in row.values()]
         print(f"{slots:10,}{cells[0]:>28}{cells[1]:>24}{cells[2]:>24}")
     simulated = bench_simulation(bench, constants)

@@ -12,6 +12,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import measure
+import model
 import picture
 import pytest
 import quotes
@@ -186,6 +187,23 @@ def test_a_quote_is_written_anew() -> None:
     assert "| rounds | >= 2 x | 3.00 x | met |" in new
     assert "old" not in new
     assert quotes.renewed(new, [target], RESULTS) == new
+
+
+def test_a_quote_of_what_was_not_measured_stays() -> None:
+    text = "<!-- bench constants -->\n| old |\n<!-- end -->\n"
+    assert quotes.renewed(text, [], {"model": {"constants": {"job_s": 1e-6}}}) == text
+
+
+def test_the_model_counts_what_a_master_does() -> None:
+    constants = model.Constants(1e-6, 2e-6, 1.5e-6, 4e-6, 0, 0)
+    assert model.shortest_job(constants, 1000, 1, 0.5) == pytest.approx(0.5 * 1000 * 3e-6 / (1 - 1000 * 4e-6 / 2))
+    assert model.shortest_job(constants, 10, 64, 1.0) == pytest.approx(640 * 1.5e-6, rel=1e-4)
+    assert model.shortest_job(constants, 1_000_000, 1, 0.5) == float("inf")
+    for relays, fan_out in ((0, 200), (4, 50)):
+        ample = model.simulate(constants, relays, fan_out, 0.1, 20)
+        scarce = model.simulate(constants, relays, fan_out, 0.0001, 20)
+        assert ample > 0.95
+        assert scarce < 0.5
 
 
 def test_what_a_master_keeps_of_slaves_that_are_gone() -> None:
