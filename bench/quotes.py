@@ -198,10 +198,29 @@ def simulation_table(targets: list[Target], results: Results) -> list[str]:
     return table(("slots", "one master, single slots", "relays of 100 slots"), lines) if lines else []
 
 
+def code_table(targets: list[Target], results: Results) -> list[str]:
+    found = section(results, "code")
+    lines = []
+    for name in found:
+        kinds = section(found, name)
+        if not kinds:
+            continue
+        compilers = [each for each in ("gcc", "clang") if each in kinds]
+        fastest = min(number(kinds, each) for each in compilers)
+        cells = [f"{number(kinds, kind):.3f} s" for kind in ("ms", *compilers)]
+        ratios = [f"{number(kinds, kind) / fastest:.2f}" for kind in ("ms", "unchecked")]
+        lines.append((f"`{name}`", *cells, *ratios))
+    if not lines:
+        return []
+    columns = [f"{each} -O3" for each in ("gcc", "clang") if each in section(found, "nbody")]
+    return table(("", "M/s", *columns, "ratio", "unchecked"), lines)
+
+
 QUOTES: dict[str, Callable[[list[Target], Results], list[str]]] = {
     "figures": readme_table,
     "targets": targets_table,
     "grain": grain_tables,
+    "code": code_table,
     "costs": costs_table,
     "constants": constants_table,
     "model": model_table,
