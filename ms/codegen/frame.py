@@ -80,6 +80,7 @@ class Frame:
     slots: dict[Variable, str] = field(default_factory=dict)
     views: dict[Variable, View] = field(default_factory=dict)
     jumps: list[Jumps] = field(default_factory=list)
+    stacked: dict[Variable, int] = field(default_factory=dict)  # vectors that lie in the frame, and their sizes
     references: list[tuple[Type, str, str]] = field(default_factory=list)
     result: str | None = None
     proven: dict[int, Proven] = field(default_factory=dict)  # by the identity of an `Index`
@@ -116,6 +117,8 @@ class Frame:
         return self.unit.shapes.owns(type)
 
     def drop(self, variable: Variable) -> None:
+        if variable in self.stacked:
+            return
         self.unit.glue.drop(self.w, variable.type, self.slots[variable])
 
     def drop_all(self, variables: Iterable[Variable]) -> None:

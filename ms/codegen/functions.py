@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import Enum
 
-from ms.codegen import calls, changes, inlining, memory, recursion, statements
+from ms.codegen import calls, changes, inlining, memory, recursion, stacked, statements
 from ms.codegen.constants import Constants
 from ms.codegen.debug import DebugInfo
 from ms.codegen.emitter import Module, Writer, quoted
@@ -128,6 +128,7 @@ def _function(unit: Unit, function: Function, own_symbol: str, next_symbol: str,
     changed = changes.changed_variables([function.body]) if has_struct else set()
     for variable, passing in calls.passed(function):
         _parameter(frame, variable, passing, variable in changed)
+    frame.stacked = stacked.found(frame)
     statements.block(frame, function.body)
     if not w.ended and function.ref.result is VOID:
         statements.end_function(frame, "")

@@ -73,10 +73,10 @@ def _kept(functions: Iterable[Function]) -> set[tuple[str, int]]:
             continue
         kept.update(own.values())
         for node in changes.walk([function.body]):
-            kept.difference_update(own[variable] for variable in _changed(node) if variable in own)
+            kept.difference_update(own[variable] for variable in changed(node) if variable in own)
             if isinstance(node, Call):
                 passed_on += [
-                    (own[variable], (node.function.name, index)) for variable, index in _given(node) if variable in own
+                    (own[variable], (node.function.name, index)) for variable, index in given(node) if variable in own
                 ]
     while lost := {outer for outer, inner in passed_on if outer in kept and inner not in kept}:
         kept -= lost
@@ -90,7 +90,7 @@ def _whole(place: object) -> Variable | None:
     return place.variable if isinstance(place, VariableRef) else None
 
 
-def _changed(node: object) -> Iterator[Variable]:
+def changed(node: object) -> Iterator[Variable]:
     """The variables of which a node makes others, or other vectors."""
     places: list[object] = []
     match node:
@@ -111,7 +111,7 @@ def _changed(node: object) -> Iterator[Variable]:
             yield variable
 
 
-def _given(call: Call) -> Iterator[tuple[Variable, int]]:
+def given(call: Call) -> Iterator[tuple[Variable, int]]:
     """The variables that a call is given by reference, each with the number of the parameter."""
     for index, (kind, argument) in enumerate(zip(call.function.parameter_kinds, call.arguments, strict=True)):
         variable = _whole(argument)

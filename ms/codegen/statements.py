@@ -10,7 +10,18 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from ms.codegen import arithmetic, builtins, calls, changes, constants, expressions, loops, memory, vectors
+from ms.codegen import (
+    arithmetic,
+    builtins,
+    calls,
+    changes,
+    constants,
+    expressions,
+    loops,
+    memory,
+    stacked,
+    vectors,
+)
 from ms.codegen.frame import Frame, Jumps
 from ms.codegen.layout import register_type
 from ms.codegen.memory import Operand, register, view
@@ -53,6 +64,8 @@ def statement(f: Frame, s: Statement) -> None:
     match s:
         case Block():
             block(f, s)
+        case Declare() if s.variable in f.stacked:
+            stacked.declare(f, s, f.stacked[s.variable])
         case Declare():
             expressions.put(f, s.value, f.slot(s.variable))
         case Assign():
