@@ -366,13 +366,19 @@ static void end_job(ms_server *server, const ms_action *action, ms_peer *peer, c
 
 static void run_job(ms_server *server, ms_peer *to, const ms_action *action)
 {
+    ms_job *job = action->job;
     uint64_t sent_size = 0;
-    if (ms_job_has_holes(action->job) && !fill(server, action->job))
-        ms_scheduler_unsent(server->scheduler, action->job, server->now);
+    if (job->relations == NULL && job->arguments_size < MS_LARGE_SIZE) { /* as most are */
+        if (to != NULL)
+            ms_peer_send(server, to, (ms_header){(int32_t)job->ordinal, action->jid, job->arguments_size}, ms_job_arguments(job));
+        return;
+    }
+    if (ms_job_has_holes(job) && !fill(server, job))
+        ms_scheduler_unsent(server->scheduler, job, server->now);
     else if (to != NULL)
-        sent_size = ms_runs_send(server, to, action->job, action->jid);
-    if (server->watch != NULL && action->job->place == MS_PLACE_RUNNING)
-        ms_watch_sent(server, action->job, sent_size);
+        sent_size = ms_runs_send(server, to, job, action->jid);
+    if (server->watch != NULL && job->place == MS_PLACE_RUNNING)
+        ms_watch_sent(server, job, sent_size);
 }
 
 static void act_with(ms_server *server, ms_peer *peer, const ms_frame *frame)
