@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
-from typing import TextIO
+from typing import Any, TextIO
 
 import empty_jobs
 import grain
@@ -157,13 +157,25 @@ def page_of(results: dict[str, object], printed: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def read_results(last: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(last.read_text())
+    except (OSError, ValueError) as error:
+        raise SystemExit(
+            f"bench: {last} cannot be read: {error}; remove it, or name another place with --results"
+        ) from None
+    if not isinstance(found, dict):
+        raise SystemExit(f"bench: {last} holds no results; remove it, or name another place with --results")
+    return found
+
+
 def save(directory: Path, results: dict[str, object], printed: dict[str, str]) -> None:
     """Beside what earlier runs of other parts have left there."""
     directory.mkdir(parents=True, exist_ok=True)
     last = directory / "last.json"
-    before = json.loads(last.read_text()) if last.exists() else {}
+    before = read_results(last) if last.exists() else {}
     merged = {**before, **results}
-    merged["ran"] = {**before.get("ran", {}), **results.get("ran", {})}  # type: ignore[dict-item]
+    merged["ran"] = {**before.get("ran", {}), **results.get("ran", {})}
     merged["printed"] = {**before.get("printed", {}), **printed}
     last.write_text(json.dumps(merged, indent=2, ensure_ascii=False) + "\n")
     (directory / "last.md").write_text(page_of(merged, merged["printed"]))
@@ -183,6 +195,13 @@ def arguments() -> argparse.Namespace:
         parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
     if chosen.all and (chosen.parts or chosen.short):
         parser.error("--all stands alone: it measures every part in full")
+    if chosen.results is not None:
+        try:
+            chosen.results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f"--results: {error}")
+        if not os.access(chosen.results, os.W_OK):
+            parser.error(f"--results: {chosen.results} cannot be written")
     return chosen
 
 
@@ -226,4 +245,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -212,8 +212,18 @@ def test_what_a_master_keeps_of_slaves_that_are_gone() -> None:
     assert soak.leaks(before, half, soak.Held(9, 4, 12_000_000)) == ["2 descriptors", "1 threads", "4.0 MB"]
 
 
-def test_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for words, said in ((["nothing"], "there is no part nothing"), (["--all", "jobs"], "--all stands alone")):
+def test_results_that_are_none(tmp_path: Path) -> None:
+    for text in ("{", "[]"):
+        (tmp_path / "last.json").write_text(text)
+        with pytest.raises(SystemExit, match="remove it, or name another place with --results"):
+            measure.save(tmp_path, {}, {})
+
+
+def test_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    place = str(tmp_path / "file" / "results")
+    wrong = (["nothing"], "there is no part nothing"), (["--all", "jobs"], "--all stands alone")
+    for words, said in (*wrong, (["--results", place], "Not a directory")):
         monkeypatch.setattr(sys, "argv", ["measure.py", *words])
         with pytest.raises(SystemExit) as error:
             measure.arguments()
