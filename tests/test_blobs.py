@@ -6,6 +6,7 @@ The programs are those of tests/test_master_slave.py. What a compiled program ma
 
 from __future__ import annotations
 
+import json
 import struct
 from contextlib import closing
 
@@ -159,6 +160,18 @@ def test_real_slaves(world: World, options: list[str]) -> None:
     slaves = [world.slave("-j", "2", *options) for _ in range(2)]
     assert finish(master) == Ended(0, "wrong 0\n", "")
     assert [finish(slave) for slave in slaves] == [Ended(0, "", "")] * 2
+
+
+def test_a_trace_tells_what_was_sent(world: World) -> None:
+    master = world.master("alike", SIZE, 6, 4, options=["--listen", world.address, "--trace", "trace"])
+    slave = world.slave()
+    assert finish(master) == Ended(0, "wrong 0\n", "")
+    assert finish(slave) == Ended(0, "", "")
+    events = json.loads((world.directory / "trace").read_text())
+    runs = [event["args"]["arguments"] for event in events if "result" in event.get("args", {})]
+    assert sorted(runs) == [0] * 16 + [SIZE + 4] * 8
+    sent = [event["args"]["to slaves"] for event in events if "to slaves" in event.get("args", {})]
+    assert 8 * SIZE < sent[-1] < 9 * SIZE
 
 
 # ---- A slave whose master is played from here
