@@ -23,7 +23,7 @@ WORKERS = 2
 HALF = 0.5
 SLOW_US = 500  # systems whose search begins there or later take too long for the short form
 LENGTH_MIN_US, LENGTH_MAX_US = 0.01, 20_000  # where the search gives up; what it says then is a bound
-RUN_S = 0.6  # how long a run would take without loss
+RUN_S = 0.4  # how long a run would take without loss
 JOBS_MAX = 2_000_000
 LENGTHS_US = (0.5, 1, 2, 5, 10, 100, 1000)
 # Where the search begins, near where it is expected to end.

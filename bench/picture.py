@@ -30,6 +30,7 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-seri
 .soft { fill: var(--soft); font-size: 11px; }
 .end { text-anchor: end; }
 .middle { text-anchor: middle; }
+.value { stroke: var(--paper); stroke-width: 3; paint-order: stroke; }
 .paper { fill: var(--paper); }
 .line { stroke: var(--line); stroke-width: 1; }
 .ours { fill: var(--ours); }
@@ -84,7 +85,7 @@ def bars(kind: str, systems: list[tuple[str, float]]) -> list[str]:
         style = "ours" if name == "M/s" else "bare" if name.startswith("bare") else "other"
         parts.append(f'<text class="end name-{style}" x="{LABEL_WIDTH - 8}" y="{y + 11}">{escape(name)}</text>')
         parts.append(f'<rect class="{style}" x="{LABEL_WIDTH}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"/>')
-        parts.append(f'<text x="{LABEL_WIDTH + length + 5:.1f}" y="{y + 11}">{label(kind, value)}</text>')
+        parts.append(f'<text class="value" x="{LABEL_WIDTH + length + 5:.1f}" y="{y + 11}">{label(kind, value)}</text>')
     return parts
 
 
