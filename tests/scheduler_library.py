@@ -55,10 +55,10 @@ typedef struct ms_slave {
     uint32_t slots, inflight, given_up, suspects, lent, alone;
     bool leaving, reserved, dropped, isolates, full, recalling, stalled, returning;
     ms_job_list jobs;
-    uint64_t load_ns, heard_at, pinged_at, batch_since, batch_at;
-    uint32_t batch_count, batch_busy, batch_ordinal;
+    uint64_t load_ns, heard_at, pinged_at, batch_since, batch_at, batch_came;
+    uint32_t batch_count, batch_busy, batch_ordinal, batch_inflight;
     uint8_t sets;
-    bool stuffed;
+    bool idled, stuffed;
     uint32_t given_up_jid_count, given_up_jid_capacity, *given_up_jids;
     uint64_t recalled_at;
     uint8_t identity[16];
@@ -67,7 +67,7 @@ typedef struct ms_scheduler {
     ms_action *actions;
     uint32_t action_count, action_capacity;
     ms_slave *slaves;
-    uint32_t slave_capacity, slave_count, slot_count, rotor, reserved;
+    uint32_t slave_capacity, slave_count, slot_count, queue_max, rotor, reserved;
     bool saturated;
     ms_pending pending;
     ms_job_list alone, ending;
@@ -78,6 +78,8 @@ typedef struct ms_scheduler {
 ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_t heartbeat_ns);
 void ms_scheduler_destroy(ms_scheduler *scheduler);
 void ms_scheduler_submit(ms_scheduler *scheduler, ms_job *job, uint64_t now);
+void ms_scheduler_admit(ms_scheduler *scheduler, ms_job *job);
+bool ms_scheduler_pump(ms_scheduler *scheduler, uint64_t now);
 void ms_scheduler_cancel(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 uint32_t ms_scheduler_join(ms_scheduler *scheduler, uint32_t slots, uint64_t now);
 void ms_scheduler_identify(ms_scheduler *scheduler, uint32_t slave, const uint8_t *identity);
@@ -99,6 +101,7 @@ void ms_scheduler_unsent(ms_scheduler *scheduler, ms_job *job, uint64_t now);
 int ms_scheduler_attempt(ms_scheduler *scheduler, uint32_t slave, uint32_t jid);
 void ms_scheduler_recalled(ms_scheduler *scheduler, uint32_t slave, uint64_t now);
 void ms_scheduler_look(ms_scheduler *scheduler, uint64_t now);
+void ms_measure_told(ms_scheduler *scheduler, uint32_t ordinal, uint32_t count, uint64_t ns);
 void ms_scheduler_tick(ms_scheduler *scheduler, uint64_t now);
 """
 

@@ -111,6 +111,14 @@ class World:
         self.act()
         return job
 
+    def submit_together(self, ordinal: int, count: int) -> None:
+        for _ in range(count):
+            self.lib.ms_scheduler_admit(self.scheduler, self.make(ordinal, []).record)
+        more = True
+        while more:
+            more = self.lib.ms_scheduler_pump(self.scheduler, self.now)
+            self.act()
+
     def spawn(self, slave: int, jid: int, ordinal: int, needs: list[Job]) -> None:
         parent = self.slaves[slave][jid]
         if jid in self.given_up:

@@ -24,7 +24,7 @@ RUNTIME = Path(__file__).resolve().parent.parent / "runtime" / "c"
 TIME_S = float(os.environ.get("MS_TEST_TIME", "120"))
 
 NOOP, NAP, FAIL, BIG, TELL, SPIN, TAKE, DIE, HOG, DEEP = range(1, 11)
-HELLO, WELCOME, REFUSE, PING, PONG, CANCEL, RECALLED, BYE, OUTPUT = 1, 2, 3, 4, 5, 6, 8, 9, 12
+HELLO, WELCOME, REFUSE, PING, PONG, CANCEL, RECALLED, BYE, OUTPUT, TOOK = 1, 2, 3, 4, 5, 6, 8, 9, 12, 25
 
 Process = subprocess.Popen[bytes]
 
@@ -545,6 +545,8 @@ BROKEN_RULES: dict[str, Callable[[int], bytes]] = {
     "output to nowhere": lambda jid: struct.pack("<iIIIB", 0, OUTPUT, 5, jid, 3),
     "too short an output": lambda jid: struct.pack("<iIII", 0, OUTPUT, 4, jid),
     "a job given back without a bye": lambda jid: struct.pack("<iIII", 0, RECALLED, 4, jid),
+    "the time of no function": lambda _: struct.pack("<iIIIIQ", 0, TOOK, 16, DEEP + 1, 8, 8000),
+    "the time of no jobs": lambda _: struct.pack("<iIIIIQ", 0, TOOK, 16, NOOP, 0, 8000),
     "a payload beyond the limit": lambda jid: struct.pack("<iII", NOOP, jid, 2000),
 }
 

@@ -147,6 +147,11 @@ def test_crashed() -> None:
     assert known("bytes crashed") == struct.pack("<I", 9) + b"SIGSEGV"
 
 
+def test_took() -> None:
+    """As above; test_took speaks it."""
+    assert known("bytes took") == struct.pack("<IIQ", 1, 256, 40_000)
+
+
 def test_times() -> None:
     """The page's bytes have the layout that test_trace speaks with a real master."""
     assert struct.unpack("<IIQQQQ", known("bytes timed")) == (7, 1, 1000, 5000, 2000, 4000)

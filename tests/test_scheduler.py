@@ -92,6 +92,30 @@ def test_queues_of_jobs_that_take_long_are_short(duration_ns: int, expected: int
     assert settled(world, slave, 1, 50, duration_ns) == expected
 
 
+def test_queues_follow_what_slaves_tell(world: World) -> None:
+    """Answers come late when the slave is far away, and would be taken for those of slow jobs."""
+    world.checking = False
+    slave = world.join(1)
+    for _ in range(100):
+        world.submit(1)
+    world.lib.ms_measure_told(world.scheduler, 1, 8, 8 * 100_000)
+    assert settled(world, slave, 1, 1, 900_000) == 20
+    world.lib.ms_measure_told(world.scheduler, 1, 8, 8 * 10_000_000)
+    assert settled(world, slave, 1, 20, 900_000) <= 3, "jobs take longer now"
+
+
+@pytest.mark.parametrize(("told_ns", "slaves"), [(1_000, range(2, 33)), (1_000_000, [64]), (30_000_000, [64])])
+def test_short_jobs_share_messages(told_ns: int, slaves: range | list[int], world: World) -> None:
+    """640 of them: a message is worth some of a microsecond, and one of a millisecond is worth a message."""
+    world.checking = False
+    for _ in range(64):
+        world.join(1)
+    world.lib.ms_measure_told(world.scheduler, 1, 8, 8 * told_ns)
+    world.submit_together(1, 640)
+    assert len([slave for slave in world.slaves.values() if slave]) in slaves
+    assert world.scheduler.pending_count == 0 or told_ns > 100_000
+
+
 def test_a_silent_slave_is_dropped_after_three_heartbeats(world: World) -> None:
     slave = world.join(1)
     world.submit(1)
@@ -176,6 +200,7 @@ def test_dependents_go_to_all_slaves(world: World) -> None:
     for _ in range(3):
         world.submit(3, [first])
     (slave,) = (one for one in slaves if world.slaves[one])
+    world.now += 1_000_000  # for less they would share a message
     world.answer(slave, min(world.slaves[slave]), fails=False)
     assert [len(world.slaves[one]) for one in slaves] == [1, 1, 1]
 

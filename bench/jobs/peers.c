@@ -1,5 +1,5 @@
 /* Many simulated slaves in one process: each says hello over a unix socket of its own and answers every job at once with the job's
- * own arguments.
+ * own arguments. As a slave does, it tells how long jobs took, which it makes up.
  *
  *   peers PATH COUNT FINGERPRINT [SLOTS [CHURN SEED [LIMIT]]]
  *
@@ -20,7 +20,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { HEADER_SIZE = 12, READ_SIZE = 256 << 10, EVENT_MAX = 256, HELLO = 1, PING = 4, PONG = 5, RECALL = 7, RECALLED = 8, BYE = 9, STALLED_PERCENT = 2 };
+enum { HEADER_SIZE = 12, READ_SIZE = 256 << 10, EVENT_MAX = 256, HELLO = 1, PING = 4, PONG = 5, RECALL = 7, RECALLED = 8, BYE = 9, TOOK = 25, STALLED_PERCENT = 2,
+       TOOK_FIRST = 8, TOOK_MOST = 256, TOOK_NS = 150 /* a job, in a real slave */ };
 
 typedef struct bytes {
     uint8_t *data;
@@ -32,6 +33,7 @@ typedef struct peer {
     bool stalled;   /* reads nothing any more */
     bool leaving;   /* has said bye */
     uint32_t answers_left;
+    uint32_t untold, tell_at; /* answers, for `took` */
     bytes in;  /* the beginning of a frame */
     bytes out; /* what the socket has not taken */
 } peer;
@@ -146,6 +148,8 @@ static bool join(peer *one)
         return false;
     }
     one->stalled = one->leaving = false;
+    one->untold = 0;
+    one->tell_at = TOOK_FIRST;
     one->answers_left = churn == 0 ? UINT32_MAX : 1 + random_below(2 * churn);
     connection_count++;
     if (send(one->descriptor, hello, hello_size, MSG_NOSIGNAL) != (ssize_t)hello_size)
@@ -210,12 +214,25 @@ static bool end(peer *one)
     return false;
 }
 
+static void tell(peer *one, uint32_t ordinal)
+{
+    uint8_t payload[16] = {0};
+    put_u32(payload, ordinal);
+    put_u32(payload + 4, one->untold);
+    put_u32(payload + 8, one->untold * TOOK_NS);
+    put_frame(&one->out, 0, TOOK, payload, sizeof payload);
+    one->untold = 0;
+    one->tell_at = one->tell_at * 2 > TOOK_MOST ? TOOK_MOST : one->tell_at * 2;
+}
+
 /* False: the peer is gone. */
 static bool handle(peer *one, uint32_t ordinal, uint32_t jid, const uint8_t *payload, uint32_t size)
 {
     if (ordinal != 0) {
         put_frame(&one->out, ordinal, jid, payload, size);
         answer_count++;
+        if (++one->untold >= one->tell_at)
+            tell(one, ordinal);
         return --one->answers_left > 0 || end(one);
     }
     if (jid == PING)

@@ -110,6 +110,7 @@ static length_range range_from_slave(uint32_t kind, uint32_t payload_max)
     case MS_OUTPUT: return (length_range){true, MS_OUTPUT_HEAD_SIZE, payload_max};
     case MS_CRASHED: return (length_range){true, 4, 4 + MS_CAUSE_MAX};
     case MS_CLOCK: return (length_range){true, 16, 16};
+    case MS_TOOK: return (length_range){true, MS_TOOK_SIZE, MS_TOOK_SIZE};
     case MS_TIMED: return (length_range){true, MS_TIMED_HEAD_SIZE, MS_TIMED_HEAD_SIZE + MS_TIMED_WAITS_MAX * MS_TIMED_WAIT_SIZE};
     case MS_BYE: return (length_range){true, 0, 0};
     default: return (length_range){false, 0, 0};

@@ -382,7 +382,8 @@ typedef enum ms_control {
                       * jids of those that go on; master → slave: the jids (4 each) of those that are its own again */
     MS_CLOCK = 20, /* master → slave: what time it is (8); from now on the slave says when jobs ran. slave → master: that (8), its own clock (8) */
     MS_TIMED = 21, /* slave → master, before an answer: when its job ran: see below */
-    MS_CRASHED = 24  /* slave → master: the process that ran the job with this jid (4) died; of what, in a few words */
+    MS_CRASHED = 24, /* slave → master: the process that ran the job with this jid (4) died; of what, in a few words */
+    MS_TOOK = 25 /* slave → master: jobs of this ordinal (4), so many (4), have taken so many nanoseconds (8) together */
 } ms_control;
 
 /* A spawn: the parent's jid (4), the child's number (4), its ordinal (4), flags (4), the number of holes (4), for each hole, in order, the
@@ -411,6 +412,7 @@ typedef enum ms_result_outcome { MS_RESULT_FINISHED = 1, MS_RESULT_FAILED = 2, M
 #define MS_TIMED_WAIT_SIZE 16
 #define MS_TIMED_WAITS_MAX 1024 /* of further ones nothing is said */
 #define MS_LANE_MAX 131071
+#define MS_TOOK_SIZE 16
 
 /* The payload of a failure (ordinal -n): the size of the message (4 bytes), the message ("division by zero"), then the story: lines
  * "prog.ms:8:16 in area: division by zero", "prog.ms:14:9 in shape", innermost first, separated by newlines, with none at the end. */

@@ -1,6 +1,9 @@
 /* Batches of answers, and the averages they give. */
 #include "master/measure.h"
 
+enum { TURNS_WAITED = 2 };
+#define WAIT_NS 1000000u /* how long a message may take to go and come where nobody is in the way */
+
 static void learn(ms_scheduler *s, uint32_t ordinal, uint64_t sample_ns)
 {
     uint32_t *cost = &s->cost_ns[ordinal];
@@ -13,19 +16,22 @@ static void learn(ms_scheduler *s, uint32_t ordinal, uint64_t sample_ns)
         *cost += (sample - *cost) / 8;
 }
 
-/* The time since the batch before, but for what may have been the master's own. */
-static uint64_t elapsed(const ms_scheduler *s, const ms_slave *slave, uint64_t until)
-{
-    uint64_t elapsed_ns = until - slave->batch_since;
-    return elapsed_ns > s->lag_ns ? elapsed_ns - s->lag_ns : 0;
-}
-
-/* What came at one time tells, when all of it is in, how long such jobs take: the time since the batch before, divided. */
+/* What came at one time tells, when all of it is in, how long such jobs take: the time since the batch before, divided. A part of that
+ * time may have been the master's own, and when the batch before was all that the slave had, it has idled until more came. So jobs take
+ * between `least_ns` and `most_ns`, and nothing is learned from a batch between whose bounds lies what is known. */
 void ms_measure_close(ms_scheduler *s, ms_slave *slave)
 {
     if (slave->batch_count == 0)
         return;
-    learn(s, slave->batch_ordinal, elapsed(s, slave, slave->batch_at) * slave->batch_busy / slave->batch_count);
+    uint64_t most_ns = (slave->batch_at - slave->batch_since) * slave->batch_busy / slave->batch_count;
+    uint64_t began = slave->batch_since + (slave->idled ? WAIT_NS + TURNS_WAITED * s->turn_ns : 0);
+    uint64_t least_ns = slave->batch_came > began ? (slave->batch_came - began) * slave->batch_busy / slave->batch_count : 0;
+    uint32_t known_ns = s->cost_ns[slave->batch_ordinal];
+    if (known_ns > most_ns && !s->told[slave->batch_ordinal])
+        learn(s, slave->batch_ordinal, most_ns);
+    else if (known_ns < least_ns)
+        learn(s, slave->batch_ordinal, least_ns);
+    slave->idled = slave->batch_count >= slave->batch_inflight;
     slave->batch_since = slave->batch_at;
     slave->batch_count = 0;
 }
@@ -38,10 +44,20 @@ void ms_measure_answer(ms_scheduler *s, ms_slave *slave, uint32_t ordinal, uint6
     if (now != slave->batch_at || slave->batch_count == 0) {
         ms_measure_close(s, slave);
         slave->batch_at = now;
+        slave->batch_came = now - s->lain_ns;
         slave->batch_busy = busy;
+        slave->batch_inflight = ms_busy_count(slave);
         if (s->cost_ns[ordinal] == MS_UNKNOWN_NS)
-            learn(s, ordinal, elapsed(s, slave, now) * busy);
+            learn(s, ordinal, (now - slave->batch_since) * busy);
     }
     slave->batch_ordinal = ordinal;
     slave->batch_count++;
+}
+
+void ms_measure_told(ms_scheduler *s, uint32_t ordinal, uint32_t count, uint64_t ns)
+{
+    if (!s->told[ordinal])
+        s->cost_ns[ordinal] = MS_UNKNOWN_NS;
+    s->told[ordinal] = true;
+    learn(s, ordinal, ns / count);
 }

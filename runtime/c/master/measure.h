@@ -16,4 +16,6 @@ static inline uint32_t ms_busy_count(const ms_slave *slave)
 void ms_measure_close(ms_scheduler *scheduler, ms_slave *slave);
 /* An answer of a job of this function came; the attempt is still counted. */
 void ms_measure_answer(ms_scheduler *scheduler, ms_slave *slave, uint32_t ordinal, uint64_t now);
+/* A slave has measured it: so many such jobs took so long together. */
+void ms_measure_told(ms_scheduler *scheduler, uint32_t ordinal, uint32_t count, uint64_t ns);
 #endif

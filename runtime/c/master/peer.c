@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "master/losses.h"
+#include "master/measure.h"
 #include "master/output.h"
 #include "master/parts.h"
 #include "net/poll.h"
@@ -476,6 +477,15 @@ static void printed(ms_server *server, ms_peer *peer, const ms_frame *frame)
         ms_output_forward(stream, frame->payload + MS_OUTPUT_HEAD_SIZE, frame->header.length - MS_OUTPUT_HEAD_SIZE);
 }
 
+static void took(ms_server *server, ms_peer *peer, const ms_frame *frame)
+{
+    uint32_t ordinal = ms_get_u32(frame->payload), count = ms_get_u32(frame->payload + 4);
+    if (ordinal == 0 || ordinal > ms_program.job_count || count == 0)
+        ms_peer_doom(server, peer, "cut off: %s", ms_wire_text(MS_WIRE_BAD_PAYLOAD));
+    else
+        ms_measure_told(server->scheduler, ordinal, count, ms_get_u64(frame->payload + 8));
+}
+
 static void recalled(ms_server *server, ms_peer *peer, const ms_frame *frame)
 {
     for (uint32_t at = 0; at + 4 <= frame->header.length && peer->state != MS_PEER_DOOMED; at += 4) {
@@ -539,6 +549,7 @@ static void handle(ms_server *server, ms_peer *peer, const ms_frame *frame)
     case MS_CRASHED: crashed(server, peer, frame); break;
     case MS_RECALLED: recalled(server, peer, frame); break;
     case MS_BYE: said_bye(server, peer); break;
+    case MS_TOOK: took(server, peer, frame); break;
     case MS_OFFER: ms_greeting_offered(server, peer, frame); break;
     case MS_SPAWN:
     case MS_RELEASE:

@@ -111,6 +111,7 @@ struct ms_server {
     bool wake_needed; /* somebody waits for what happened in this turn */
     uint64_t ticked_at;
     ms_quota turned_away_told, strangers_told, deaths_told; /* lines in the log: on connections, those that never became slaves, workers */
+    uint64_t began_at, turned_at; /* the turn before */
     uint64_t drained_at; /* when nothing was left that had come */
     uint64_t lonely_since; /* no slave since then */
     bool lonely_said;

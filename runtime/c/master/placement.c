@@ -2,14 +2,18 @@
 #include "master/measure.h"
 #include "master/scheduler_inside.h"
 
+#include <math.h>
+
 enum {
-    QUEUE_MAX = 4096, /* jobs queued at one slave, for each slot */
-    LAG_QUEUE_MAX = 128, /* the same, while the master lags */
+    QUEUE_MAX = 4096,  /* jobs queued at one slave, for each slot */
+    QUEUE_LEAST = 512, /* the same, when there are many slots */
+    QUEUED_MAX = 65536, /* at all slots, as long as each may have more than the least: what is under way should stay in the processor's caches */
     CHOICE_COUNT = 8  /* queues that are compared, for a job */
 };
 #define AHEAD_NS 2000000u /* how much work is queued behind a slot */
 #define LAG_NS 1000000u   /* a shorter lag is none */
 #define LONG_NS 20000000u /* jobs that take longer are not queued at slaves */
+#define MESSAGE_NS 5000u  /* what it takes to send and to receive a message, and to wake who waits for it */
 
 /* ---- Pending jobs ---- */
 
@@ -59,6 +63,7 @@ static inline void begin(ms_scheduler *s, ms_slave *slave, ms_attempt *attempt, 
     if (slave->inflight == 0) {
         ms_measure_close(s, slave);
         slave->batch_since = slave->batch_at = now;
+        slave->idled = true;
     }
     slave->inflight++;
     slave->suspects += attempt->suspect;
@@ -149,9 +154,14 @@ static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job 
     if (busy == slave->slots)
         return true;
     uint64_t queue = busy / slave->slots, load_ns = (slave->load_ns + cost) / slave->slots;
-    if (s->lag_ns >= LAG_NS)
-        return queue < LAG_QUEUE_MAX && (load_ns <= AHEAD_NS || load_ns <= MS_LAGS_AHEAD * s->lag_ns);
-    return queue < QUEUE_MAX && load_ns <= AHEAD_NS;
+    bool is_ahead = s->lag_ns >= LAG_NS && load_ns <= MS_LAGS_AHEAD * s->lag_ns;
+    return queue < s->queue_max && (load_ns <= AHEAD_NS || is_ahead);
+}
+
+void ms_place_limit(ms_scheduler *s)
+{
+    uint32_t share = s->slot_count == 0 ? QUEUE_MAX : QUEUED_MAX / s->slot_count;
+    s->queue_max = share > QUEUE_MAX ? QUEUE_MAX : share < QUEUE_LEAST ? QUEUE_LEAST : share;
 }
 
 void ms_place_unreserve(ms_scheduler *s)
@@ -241,23 +251,48 @@ static void pump_alone(ms_scheduler *s, uint64_t now)
         reserve(s);
 }
 
-/* Whether another job goes along with one that has just been sent, although other slaves may be idle: while the master lags, messages
- * are what there is too little of. */
-static bool is_due_company(const ms_scheduler *s, const ms_slave *slave, const ms_job *job)
+/* Up to which load a slave gets jobs in one go. A message costs the master and the slave about MESSAGE_NS, whatever it carries. Work W that goes
+ * to k slaves of S slots is done after k messages and W / kS, which is least when each gets sqrt(W * S * MESSAGE_NS). It gets half of
+ * that, which costs little, and leaves less to be uneven. */
+static uint64_t go_of(const ms_scheduler *s, const ms_slave *slave, const ms_job *job, uint64_t job_count)
 {
-    uint64_t load_ns = (slave->load_ns + s->cost_ns[job->ordinal]) / slave->slots;
-    return s->lag_ns >= LAG_NS && load_ns <= MS_LAGS_AHEAD * s->lag_ns && has_room(s, slave, job);
+    uint32_t cost_ns = s->cost_ns[job->ordinal];
+    if (cost_ns == MS_UNKNOWN_NS)
+        return 0;
+    double work_ns = (double)job_count * cost_ns;
+    uint64_t go_ns = slave->load_ns + (uint64_t)(sqrt(work_ns * MESSAGE_NS * slave->slots) / 2);
+    uint64_t lag_ns = s->lag_ns >= LAG_NS ? MS_LAGS_AHEAD * s->lag_ns * slave->slots : 0;
+    return go_ns > lag_ns ? go_ns : lag_ns;
+}
+
+/* The first pending job, and those that go along with it although other slaves may be idle. */
+static void start_some(ms_scheduler *s, ms_slave *slave, uint64_t job_count, uint64_t now)
+{
+    uint64_t go_ns = go_of(s, slave, s->pending.first, job_count);
+    do
+        start(s, slave, s->pending.first, now);
+    while (s->pending.first != NULL && slave->load_ns + s->cost_ns[s->pending.first->ordinal] <= go_ns && has_room(s, slave, s->pending.first));
+}
+
+bool ms_place_pump_some(ms_scheduler *s, uint64_t now, uint32_t action_max)
+{
+    if (s->alone.first != NULL || s->reserved != MS_NO_SLAVE)
+        pump_alone(s, now);
+    bool room = true;
+    uint64_t job_count = s->pending_count;
+    while (s->pending.first != NULL && room && s->action_count < action_max) {
+        ms_slave *slave = find_room(s);
+        room = slave != NULL;
+        if (room)
+            start_some(s, slave, job_count, now);
+    }
+    s->saturated = s->pending.first != NULL && !room;
+    if (s->pending.first == NULL && job_count > 0)
+        ms_recall_soon(s); /* some may have got a queue while others have nothing */
+    return s->pending.first != NULL && room;
 }
 
 void ms_place_pump(ms_scheduler *s, uint64_t now)
 {
-    if (s->alone.first != NULL || s->reserved != MS_NO_SLAVE)
-        pump_alone(s, now);
-    ms_slave *slave;
-    while (s->pending.first != NULL && (slave = find_room(s)) != NULL) {
-        start(s, slave, s->pending.first, now);
-        while (s->pending.first != NULL && is_due_company(s, slave, s->pending.first))
-            start(s, slave, s->pending.first, now);
-    }
-    s->saturated = s->pending.first != NULL;
+    ms_place_pump_some(s, now, UINT32_MAX);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WORTH_SENDING = 16 << 10 }; /* so much need not wait for the end of the turn */
 #define NO_MEMORY "no memory for what it is to be sent"
 
 /* Arguments that are sent from where they lie. The job stays as long, even when it has been cancelled and the program has let go of it. */
@@ -119,7 +120,10 @@ uint64_t ms_runs_send(ms_server *server, ms_peer *peer, ms_job *job, uint32_t ji
     } else if (ms_job_part_count(job) > 0) {
         send_whole(server, peer, job, jid);
     } else if (job->arguments_size < MS_LARGE_SIZE) {
+        size_t before = ms_sender_size(&peer->sender);
         ms_peer_send(server, peer, header, ms_job_arguments(job));
+        if (before / WORTH_SENDING != ms_sender_size(&peer->sender) / WORTH_SENDING)
+            ms_peer_flush(server, peer);
     } else {
         ms_peer_begin(server, peer, header, NULL, 0);
         lend_arguments(server, peer, job, 0, job->arguments_size, true);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SILENT_HEARTBEATS = 3 };
+enum { SILENT_HEARTBEATS = 3, ACTIONS_FOR_A_PUMP = 256 };
 
 /* ---- Memory ---- */
 
@@ -52,8 +52,9 @@ ms_scheduler *ms_scheduler_create(uint32_t job_count, uint32_t lost_max, uint64_
     s->attempt_capacity = MS_FIRST_ATTEMPT_CAPACITY;
     s->attempts = calloc(s->attempt_capacity, sizeof *s->attempts);
     s->cost_ns = malloc(((size_t)job_count + 1) * sizeof *s->cost_ns);
+    s->told = calloc((size_t)job_count + 1, sizeof *s->told);
     s->spawns = calloc((size_t)job_count + 1, sizeof *s->spawns);
-    if (s->attempts == NULL || s->cost_ns == NULL || s->spawns == NULL || job_count >= MS_ORDINAL_MAX) {
+    if (s->attempts == NULL || s->cost_ns == NULL || s->told == NULL || s->spawns == NULL || job_count >= MS_ORDINAL_MAX) {
         ms_scheduler_destroy(s);
         return NULL;
     }
@@ -72,6 +73,7 @@ void ms_scheduler_destroy(ms_scheduler *s)
     free(s->slaves);
     free(s->attempts);
     free(s->cost_ns);
+    free(s->told);
     free(s->spawns);
     free(s->absent);
     free(s);
@@ -79,14 +81,28 @@ void ms_scheduler_destroy(ms_scheduler *s)
 
 /* ---- Events ---- */
 
-void ms_scheduler_submit(ms_scheduler *s, ms_job *job, uint64_t now)
+void ms_scheduler_admit(ms_scheduler *s, ms_job *job)
 {
     assert(job->place == MS_PLACE_NEW && job->ordinal > 0 && job->ordinal <= s->job_count);
     ms_end_admit(s, job);
     ms_end_settle(s);
-    bool needless = s->reserved != MS_NO_SLAVE && s->alone.first == NULL; /* the job has ended at once, and others with it */
-    if (!s->saturated || needless)
-        ms_place_pump(s, now);
+}
+
+static bool pump(ms_scheduler *s, uint64_t now, uint32_t action_max)
+{
+    bool needless = s->reserved != MS_NO_SLAVE && s->alone.first == NULL; /* its job has ended at once, and others with it */
+    return (!s->saturated || needless) && ms_place_pump_some(s, now, action_max);
+}
+
+bool ms_scheduler_pump(ms_scheduler *s, uint64_t now)
+{
+    return pump(s, now, ACTIONS_FOR_A_PUMP);
+}
+
+void ms_scheduler_submit(ms_scheduler *s, ms_job *job, uint64_t now)
+{
+    ms_scheduler_admit(s, job);
+    pump(s, now, UINT32_MAX);
 }
 
 void ms_scheduler_cancel(ms_scheduler *s, ms_job *job, uint64_t now)
@@ -133,6 +149,7 @@ static uint32_t add_slave(ms_scheduler *s, uint32_t slots, uint64_t now)
     ms_place_note(s, slave);
     s->slave_count++;
     s->slot_count += slots;
+    ms_place_limit(s);
     return number;
 }
 
@@ -169,6 +186,7 @@ static void retire(ms_scheduler *s, ms_slave *slave)
     ms_place_note(s, slave);
     s->slave_count--;
     s->slot_count -= slave->slots;
+    ms_place_limit(s);
 }
 
 void ms_scheduler_leaving(ms_scheduler *s, uint32_t slave, uint64_t now)

@@ -25,9 +25,13 @@
  * at one slave can't go to another that is idle. Jobs of a function that starts jobs are never queued there: what such a job starts
  * would stand behind its likes. A job that waits for another one lends its slot (`lent`): the slave has room for one more.
  *
- * With thousands of slaves a round through all of them takes the master longer than that, and then what seems to be the time that a job
- * takes is the master's own. So the queue is for two of these rounds (`lag_ns`) when that is more, and the jobs go in batches that are
- * worth a message.
+ * How long jobs take is told by slaves that answer many (measure.c); of others it is measured when their answers come, as bounds: a slave that has
+ * nothing idles, and answers lie unread while the master is busy.
+ *
+ * A message costs more than a short job. So jobs that are handed out together go along with one another to the same slave, up to a load that
+ * grows with the square root of all their work (placement.c), although other slaves are idle; nothing of that is seen with jobs that take
+ * longer than a message. With thousands of slaves a round through all of them takes the master longer than a queue lasts; then the queue is for
+ * two of these rounds (`lag_ns`).
  *
  * Recall. A queue that was sized by what jobs took before may lie behind one that takes long, or behind a job that goes on after it had
  * lent its slot. So when nothing pends, a slot is free and another slave has jobs behind its slots, the youngest of them are asked back,
@@ -128,10 +132,11 @@ typedef struct ms_slave {
     uint64_t load_ns;     /* what those in flight are expected to take */
     uint64_t heard_at, pinged_at;
     /* Measuring: `batch_count` answers of jobs `batch_ordinal` came at `batch_at`, `batch_busy` slots having worked since
-     * `batch_since`. */
-    uint64_t batch_since, batch_at;
-    uint32_t batch_count, batch_busy, batch_ordinal;
+     * `batch_since`; they may have lain at the master since `batch_came`. It had `batch_inflight` when the first of them came. */
+    uint64_t batch_since, batch_at, batch_came;
+    uint32_t batch_count, batch_busy, batch_ordinal, batch_inflight;
     uint8_t sets;  /* those that it is in, a bit for each */
+    bool idled;    /* the batch before was all that it had */
     bool stuffed;  /* its queue had no room for a job; until something ends there it is not asked again */
     uint32_t given_up_jid_count, given_up_jid_capacity;
     uint32_t *given_up_jids; /* those that were given up, and some that have ended since */
@@ -168,6 +173,7 @@ typedef struct ms_scheduler {
     ms_slave *slaves;
     uint32_t slave_capacity;
     uint32_t slave_count, slot_count; /* of those that take jobs */
+    uint32_t queue_max; /* jobs in the queue of a slave, for each of its slots */
     uint32_t rotor;
     uint32_t reserved; /* MS_NO_SLAVE for none */
     bool saturated;    /* no slave has room for the first pending job */
@@ -185,9 +191,12 @@ typedef struct ms_scheduler {
     uint32_t last_jid;
     uint32_t job_count, lost_max;
     uint32_t *cost_ns; /* by ordinal: what such jobs take */
+    bool *told;        /* by ordinal: slaves have said so */
     bool *spawns;      /* by ordinal: whether such jobs have started jobs */
     uint64_t heartbeat_ns, ticked_at;
     uint64_t lag_ns; /* how long an answer may lie at the master before it is looked at: the caller's to tell */
+    uint64_t lain_ns; /* how long the answer that is told of may have lain: likewise */
+    uint64_t turn_ns; /* how long the caller took for what came before */
     ms_bitset sets[MS_SET_COUNT];
     void (*no_memory)(void *owner); /* ends the process; null: abort */
     void *owner;
@@ -200,6 +209,10 @@ void ms_scheduler_destroy(ms_scheduler *scheduler);
 
 /* A job in the place NEW. */
 void ms_scheduler_submit(ms_scheduler *scheduler, ms_job *job, uint64_t now);
+/* The same for many: each is admitted, then they are handed out together, a part of them with each pump, until one gives false. The actions
+ * of each are carried out before the next. */
+void ms_scheduler_admit(ms_scheduler *scheduler, ms_job *job);
+bool ms_scheduler_pump(ms_scheduler *scheduler, uint64_t now);
 /* The same for a job that the attempt `jid` at a slave started. Stale: that attempt was given up, and the job is left alone. */
 ms_answer ms_scheduler_spawn(ms_scheduler *scheduler, uint32_t slave, uint32_t jid, ms_job *job, uint64_t now);
 /* The attempt has ended, and its job becomes what `next` is, which is empty after it. */

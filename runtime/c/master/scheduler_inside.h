@@ -52,10 +52,14 @@ void ms_place_unpend(ms_scheduler *scheduler, ms_job *job);
 void ms_place_unreserve(ms_scheduler *scheduler);
 /* The attempt is the job's, at this slave; the job is in no place before. */
 void ms_place_begin(ms_scheduler *scheduler, ms_slave *slave, ms_attempt *attempt, ms_job *job, uint64_t now);
+/* There are more slots, or fewer. */
+void ms_place_limit(ms_scheduler *scheduler);
 /* Gives a slave what it has room for. */
 void ms_place_feed(ms_scheduler *scheduler, ms_slave *slave, uint64_t now);
 /* Hands out what can be handed out, to any slave. */
 void ms_place_pump(ms_scheduler *scheduler, uint64_t now);
+/* The same, stopping soon after there are so many actions. True: there is more to hand out. */
+bool ms_place_pump_some(ms_scheduler *scheduler, uint64_t now, uint32_t action_max);
 
 /* ---- Orphans ---- */
 

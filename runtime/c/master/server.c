@@ -22,6 +22,7 @@
 
 enum { EVENT_MAX = 64, LINE_MAX_SIZE = 512, TICKS_FOR_A_HEARTBEAT = 16, DESCRIPTOR_MAX = 65536, SPARE_DESCRIPTOR_MAX = 64 };
 #define LONELY_NS 5000000000u   /* after so long without a slave it says what to start */
+#define SLEPT_NS 20000u /* when waiting took longer, nothing had been there */
 #define LAG_MAX_NS 200000000u
 #define LAG_FORGET_NS 100000000u
 #define RESERVE_SIZE ((size_t)1 << 20)
@@ -151,7 +152,12 @@ static void take_submitted(ms_server *server, ms_job *youngest)
         server->submitted_count++;
         if (server->watch != NULL)
             ms_watch_submitted(server, job);
-        ms_scheduler_submit(server->scheduler, job, server->now);
+        ms_scheduler_admit(server->scheduler, job);
+        if (server->scheduler->action_count > 0) /* a dependency has failed, and it with it */
+            ms_peers_act(server);
+    }
+    for (bool more = true; more;) {
+        more = ms_scheduler_pump(server->scheduler, server->now);
         ms_peers_act(server);
     }
 }
@@ -231,12 +237,13 @@ static void wake_program(ms_server *server)
 /* Announces that this thread sleeps, unless something has been left for it meanwhile; gives how long it may. */
 static int lie_down(ms_server *server)
 {
+    uint64_t now = server->turned_at = ms_clock_ns();
     if (server->unread != NULL)
         return 0;
     atomic_store(&server->rest, ms_scheduler_hungry(server->scheduler) ? MS_ASLEEP_HUNGRY : MS_ASLEEP_SATED);
     if (has_requests(server))
         return 0;
-    uint64_t next = server->ticked_at + tick_ns(server), now = ms_clock_ns();
+    uint64_t next = server->ticked_at + tick_ns(server);
     if (server->options.progress != MS_PROGRESS_NEVER && server->progress_at + 200000000u < next)
         next = server->progress_at + 200000000u;
     if (server->scheduler->look_at < next)
@@ -279,6 +286,10 @@ static void handle_event(ms_server *server, const ms_event *event)
  * longer; what was once needed is forgotten slowly. */
 static void measure_lag(ms_server *server, int event_count)
 {
+    bool slept = server->now - server->turned_at > SLEPT_NS;
+    server->scheduler->turn_ns = server->turned_at - server->began_at;
+    server->scheduler->lain_ns = slept ? 0 : server->now - server->drained_at;
+    server->began_at = server->now;
     uint64_t *lag = &server->scheduler->lag_ns, passed_ns = server->now - server->drained_at;
     if (event_count < EVENT_MAX) {
         server->drained_at = server->now;
@@ -392,7 +403,7 @@ static void *run(void *argument)
 {
     ms_server *server = argument;
     server->now = server->started_at = server->lonely_since = server->progress_at = ms_clock_ns();
-    server->ticked_at = server->drained_at = server->now;
+    server->ticked_at = server->drained_at = server->began_at = server->now;
     say_where_the_status_is(server);
     while (!atomic_load(&server->stopping) && atomic_load(&server->quit_status) < 0)
         turn(server);

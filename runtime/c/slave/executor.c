@@ -299,6 +299,8 @@ static void work_once(ms_worker *w, uint64_t *now)
         ms_times_end(w, *now);
     answer(w, ordinal, job.jid, *now - began > KEPT_JOB_NS);
     ms_payload_free_large(w->cargo.result); /* nobody wants it */
+    if (ordinal > 0 && !w->has_spawned && !executor->options.is_worker)
+        ms_times_took(executor, job.ordinal, *now - began);
     ms_children_end(w); /* a tail job may wait for them, so they are released behind it */
     w->jid = 0;
     if (ms_workers_worn(executor))

@@ -24,6 +24,13 @@ typedef struct ms_work {
     } arguments;
 } ms_work;
 
+/* Jobs of one function that have ended, and that the master has not been told of. */
+typedef struct ms_taken {
+    uint64_t ns; /* what they took together */
+    uint32_t count;
+    uint32_t told_at; /* so many are told of */
+} ms_taken;
+
 typedef struct ms_worker {
     ms_executor *executor;
     pthread_t thread;
@@ -94,6 +101,7 @@ struct ms_executor {
     uint32_t mark, passed_mark; /* numbers of pings: of the last one, and of the last that came back */
 
     bool tells_times; /* the master has asked when jobs run (times.c) */
+    struct ms_taken *taken; /* by ordinal; null until one has ended */
     uint64_t *lanes;  /* a bit for each lane that is taken */
     uint32_t lane_word_count;
 };
@@ -159,6 +167,8 @@ void ms_times_begin(ms_worker *worker);
 void ms_times_waited(ms_worker *worker, uint64_t from, uint64_t to);
 /* Says so, before the answer. */
 void ms_times_end(ms_worker *worker, uint64_t now);
+/* A job of this function has ended after so long, and has not waited. */
+void ms_times_took(ms_executor *executor, uint32_t ordinal, uint64_t ns);
 void ms_times_destroy(ms_executor *executor);
 /* The lowest lane that is free, and one more; 0: no memory, or too many. */
 uint32_t ms_lane_take(ms_executor *executor);

@@ -1,4 +1,5 @@
-/* When jobs run: the slave's side of --trace and --status. Nothing is measured until the master has sent a `clock`.
+/* When jobs run: the slave's side of --trace and --status. Nothing of that is measured until the master has sent a `clock`. And how long they
+ * take, which a master that is busy, or far away, can't know: its queues are sized by it.
  *
  * A job has a lane from its beginning to its end, also while it waits for others: the lowest that is free. What is told of it goes in front
  * of its answer, so the master needs to keep nothing of a job that has ended. */
@@ -8,6 +9,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    TOOK_LEAST = 8, /* after so many jobs of a function it tells how long they took; then after twice as many, */
+    TOOK_MOST = 256 /* up to this, or earlier when they took TOOK_NS together */
+};
+#define TOOK_NS 250000u
 
 void ms_executor_clock(ms_executor *executor, const uint8_t *payload)
 {
@@ -79,7 +86,26 @@ void ms_times_end(ms_worker *w, uint64_t now)
     ms_executor_put(w->executor, (ms_header){0, MS_TIMED, (uint32_t)w->times.size}, w->times.data);
 }
 
+void ms_times_took(ms_executor *executor, uint32_t ordinal, uint64_t ns)
+{
+    uint8_t payload[MS_TOOK_SIZE];
+    if (executor->taken == NULL && (executor->taken = calloc((size_t)ms_program.job_count + 1, sizeof *executor->taken)) == NULL)
+        return;
+    ms_taken *taken = &executor->taken[ordinal];
+    taken->count++;
+    taken->ns += ns;
+    if (taken->count < TOOK_LEAST || (taken->count < taken->told_at && taken->ns < TOOK_NS))
+        return;
+    ms_put_u32(payload, ordinal);
+    ms_put_u32(payload + 4, taken->count);
+    ms_put_u64(payload + 8, taken->ns);
+    ms_executor_put(executor, (ms_header){0, MS_TOOK, sizeof payload}, payload);
+    uint32_t at = taken->told_at < TOOK_LEAST ? TOOK_LEAST : taken->told_at;
+    *taken = (ms_taken){.told_at = at * 2 > TOOK_MOST ? TOOK_MOST : at * 2};
+}
+
 void ms_times_destroy(ms_executor *executor)
 {
+    free(executor->taken);
     free(executor->lanes);
 }

@@ -68,6 +68,7 @@ typedef struct sim {
     ms_job_pool pool;
     uint64_t seed, random, now, ticked_at, step, attempt_number, end_number;
     uint32_t lost_max;
+    bool together; /* jobs that are submitted are only admitted */
     int job_count, slave_count, attempt_count; /* attempts: places that have been used */
     int held_count;                            /* attempts that are not answered */
     int orphan_count;

@@ -1,6 +1,8 @@
 /* What happens, told to the model and to the scheduler. */
 #include "simulation.h"
 
+#include "master/measure.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +39,9 @@ int sim_submit(sim *s, uint32_t ordinal, const int *needs, int need_count, int p
     sim_tell(s, "job %d of function %u, needs %d, parent %d", number, ordinal, need_count, job->parent);
     sim_model_admit(s, number);
     sim_model_settle(s);
-    if (from == NULL)
+    if (from == NULL && s->together)
+        ms_scheduler_admit(s->scheduler, record);
+    else if (from == NULL)
         ms_scheduler_submit(s->scheduler, record, s->now);
     else
         HOLDS(s, ms_scheduler_spawn(s->scheduler, from->slave, from->jid, record, s->now) == MS_ANSWER_FINE);
@@ -112,6 +116,8 @@ void sim_recalled(sim *s, uint32_t number)
 void sim_look(sim *s)
 {
     s->now += 1 + sim_random(s, 3000000);
+    if (sim_random(s, 3) == 0)
+        ms_measure_told(s->scheduler, 1 + sim_random(s, SIM_ORDINALS), 1 + sim_random(s, 300), sim_random(s, 4000000));
     s->scheduler->lag_ns = sim_random(s, 3) == 0 ? sim_random(s, 4000000) : 0; /* as with few slaves, or thousands */
     sim_tell(s, "a look at the queues");
     ms_scheduler_look(s->scheduler, s->now);

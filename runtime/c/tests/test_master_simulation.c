@@ -128,8 +128,15 @@ static uint32_t some_ordinal(sim *s)
 static void submit(sim *s, const character *c)
 {
     uint32_t ordinal = some_ordinal(s);
+    s->together = sim_random(s, 2) == 0;
     for (uint32_t i = 1 + sim_random(s, c->submit_max); i > 0 && s->job_count < SIM_JOBS_MAX; i--) {
         sim_submit(s, ordinal, NULL, 0, SIM_NONE);
+        if (!s->together)
+            sim_act(s, false);
+    }
+    s->together = false;
+    for (bool more = true; more;) {
+        more = ms_scheduler_pump(s->scheduler, s->now);
         sim_act(s, false);
     }
 }
