@@ -19,6 +19,7 @@ import pytest
 from c_warnings import can_sanitize
 from program_compiler import Compiled, fingerprint_of
 from python_slave import PlainPeer
+from trace_rules import complaints
 from watching import Event, Process, Stage, Trace, compiled, end_of, start_of, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,6 +84,26 @@ def whole(programs: Compiled, tmp_path_factory: pytest.TempPathFactory) -> Trace
         for slave in slaves:
             stage.end(slave)
     return Trace.read(stage.directory / "t.json")
+
+
+def test_the_rules_of_the_format_are_kept(whole: Trace) -> None:
+    assert complaints(whole.events) == []
+    assert {event["ph"] for event in whole.events} >= set("XMCsfbei"), "all that there is to be checked is there"
+
+
+@pytest.mark.parametrize(
+    ("phase", "change"),
+    [
+        ("X", {"ts": None}), ("X", {"dur": -1}), ("X", {"pid": "1"}), ("X", {"ph": "Y"}), ("X", {"tid": 4711}),
+        ("b", {"id": 4711}), ("e", {"ts": 0}), ("e", {"cat": "other"}), ("s", {"id": 4711}), ("f", {"ts": 0}),
+        ("s", {"tid": 4711}), ("C", {"args": {"jobs": "1"}}), ("i", {"s": "x"}), ("M", {"name": "colour"}),
+    ],
+)  # fmt: skip
+def test_the_rules_find_what_breaks_them(whole: Trace, phase: str, change: Event) -> None:
+    """A test of the test: one event is made wrong."""
+    at = next(i for i, event in enumerate(whole.events) if event["ph"] == phase)
+    spoiled = [*whole.events[:at], {**whole.events[at], **change}, *whole.events[at + 1 :]]
+    assert complaints(spoiled) != []
 
 
 def test_every_job_has_its_runs(whole: Trace) -> None:
@@ -193,6 +214,7 @@ def test_a_lost_slave(stage: Stage) -> None:
     assert "(it closed the connection), 1 job goes back to the queue\n" in errors
     assert "0 jobs go back to the queue, 1 has failed: it has lost 2 slaves\n" in errors
     trace = Trace.read(stage.directory / "t.json")
+    assert complaints(trace.events) == []
     cuts = trace.of("i", "cut")
     assert [(e["name"], e["pid"], e["args"]["job"], e["args"]["attempt"]) for e in cuts] == [
         ("cut off hang", 2, 1, 1), ("cut off hang", 3, 1, 2)

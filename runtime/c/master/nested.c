@@ -4,6 +4,7 @@
  * from the spawn until the result has been sent and the slave has released it. The table holds a reference as long. */
 #include "master/peer.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,7 @@ void ms_nested_close(ms_server *server, ms_peer *peer)
 /* What the job takes from now on, of what its slave may have it take. */
 static void count_size(ms_server *server, ms_peer *peer, ms_job *job, uint32_t size)
 {
+    assert(peer->children.size >= job->relations->started_size);
     peer->children.size += size;
     peer->children.size -= job->relations->started_size;
     job->relations->started_size = size;
