@@ -46,7 +46,10 @@ def bench_jobs(bench: Bench) -> None:
     trip_measures = {"M/s": lambda: 1e6 * float(with_slaves(bench, trip, 1, str(trips))) / trips}
     if raw is not None:
         measures["raw sockets, window 64"] = lambda: count / output_of([raw, "noop", str(count), "64"])[0]
-        trip_measures["raw sockets"] = lambda: 1e6 * output_of([raw, "trip", str(trips), "sleep"])[0] / trips
+        for how in ("sleep", "poll"):
+            words = [raw, "trip", str(trips), how]
+            name = "raw sockets" if how == "sleep" else f"raw sockets, {how}"
+            trip_measures[name] = lambda w=words: 1e6 * output_of(w)[0] / trips
     rates = dict(zip(measures, alternate(bench.rounds, *measures.values()), strict=True))
     times = dict(zip(trip_measures, alternate(bench.rounds, *trip_measures.values()), strict=True))
     print("\njobs: no-op jobs a second, two workers; microseconds of one round trip\n")

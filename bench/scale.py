@@ -12,13 +12,17 @@ import subprocess
 import time
 from pathlib import Path
 
-from common import HERE, Bench, status_of
+from common import HERE, Bench, status_of, with_slaves
 from targets import Target
 
 SLAVES = (2, 16, 64, 1000, 10_000)
+REAL_SLAVES = (2, 16, 64)
 TARGETS = (
     Target("no-op jobs, 16 slaves beside two", 0.8, ("scale", "16", "rate"), ("scale", "2", "rate")),
     Target("no-op jobs, 64 slaves beside two", 0.8, ("scale", "64", "rate"), ("scale", "2", "rate")),
+    Target("no-op jobs, 64 real slaves beside two", 0.8, ("scale", "real", "64"), ("scale", "real", "2")),
+    Target("no-op jobs, 10,000 slaves beside two", 0.7, ("scale", "10000", "rate"), ("scale", "2", "rate")),
+    Target("memory with 10,000 slaves", 200e6, ("scale", "10000", "idle_bytes"), unit="bytes", at_most=True),
 )
 FINGERPRINT = slice(20, 52)  # of a hello, header included
 
@@ -62,7 +66,13 @@ def rate_with(bench: Bench, program: Path, peers: list[str | Path], slaves: int,
     return jobs / seconds, (used.ru_utime + used.ru_stime) * 1e6 / jobs
 
 
+def real_rate(bench: Bench, program: Path, slaves: int, jobs: int) -> float:
+    return jobs / float(with_slaves(bench, program, slaves, str(jobs)))
+
+
 def bench_scale(bench: Bench) -> None:
+    """All sizes in each round, so that what disturbs the machine disturbs them alike; at most three rounds, since each
+    of 10,000 slaves has to be connected."""
     binary = bench.cc(HERE / "jobs" / "peers.c")
     if binary is None:
         print("\nscale: skipped, there is no gcc")
@@ -70,19 +80,29 @@ def bench_scale(bench: Bench) -> None:
     program = bench.msc(HERE / "jobs" / "noop.ms")
     waiting = bench.msc(HERE / "jobs" / "pending.ms")
     jobs = 100_000 if bench.short else 2_000_000
+    peers: list[str | Path] = [binary, fingerprint_of(bench, program)]
+    runs: dict[int, list[tuple[float, float]]] = {slaves: [] for slaves in SLAVES}
+    real: dict[int, list[float]] = {slaves: [] for slaves in REAL_SLAVES}
+    for _ in range(1 if bench.short else 3):
+        for slaves, found_runs in runs.items():
+            found_runs.append(rate_with(bench, program, peers, slaves, jobs))
+        for slaves, rates in real.items():
+            rates.append(real_rate(bench, program, slaves, jobs // 2))
     print("\nscale: no-op jobs with simulated slaves in one process; the master's memory while they are idle\n")
     print(f"{'slaves':>8}{'jobs/s':>12}{'of two':>8}{'master cpu, us/job':>20}{'memory':>10}")
     found: dict[str, dict[str, float]] = {}
     for slaves in SLAVES:
-        peers: list[str | Path] = [binary, fingerprint_of(bench, program)]
-        runs = [rate_with(bench, program, peers, slaves, jobs) for _ in range(bench.rounds)]
-        rate = statistics.median(run[0] for run in runs)
-        cpu = statistics.median(run[1] for run in runs)
+        rate = statistics.median(run[0] for run in runs[slaves])
+        cpu = statistics.median(run[1] for run in runs[slaves])
         memory = idle_memory(bench, waiting, binary, slaves)
         found[str(slaves)] = {"rate": rate, "master_cpu_us": cpu, "idle_bytes": memory}
         ratio = rate / found["2"]["rate"]
         print(f"{slaves:8}{rate:12,.0f}{ratio:8.2f}{cpu:20.3f}{memory / 1e6:7.1f} MB")
-    bench.results["scale"] = found
+    print("\nscale: no-op jobs with real slaves of one slot each, all of them on this machine\n")
+    medians = {slaves: statistics.median(rates) for slaves, rates in real.items()}
+    for slaves, rate in medians.items():
+        print(f"{slaves:8}{rate:12,.0f}{rate / medians[2]:8.2f}")
+    bench.results["scale"] = found | {"real": {str(slaves): rate for slaves, rate in medians.items()}}
 
 
 def idle_memory(bench: Bench, program: Path, binary: Path, slaves: int) -> int:

@@ -1,7 +1,8 @@
 /* What the sockets of this machine carry: a master and its workers over unix sockets that speak the frames of M/s and nothing else.
  *
  *     raw noop COUNT WINDOW   two workers send each frame back; so many are on their way to each at once
- *     raw trip COUNT POLICY   one worker, one frame after the other; POLICY: `sleep` in read, or both ends `spin`
+ *     raw trip COUNT POLICY   one worker, one frame after the other; POLICY: both ends `sleep` in read, `poll`
+ *                            (sleep in epoll_wait, as the ends of M/s do), or `spin`
  *     raw in COUNT            two workers add up the eight million bytes of each frame
  *     raw out COUNT           two workers fill eight million bytes and send them
  *     raw grain COUNT STEPS   two workers compute so many steps for each frame, 64 are on their way to each
@@ -199,14 +200,40 @@ static double loop(long count, int64_t *sum) {
     return now() - began;
 }
 
-static double trip(long count, int spins) {
-    int socket;
-    start(&socket, 1, echo, spins ? O_NONBLOCK : 0);
+/* A poll set with this socket, edge-triggered. */
+static int poll_set_of(int socket) {
+    int poll = epoll_create1(0);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    if (poll < 0 || epoll_ctl(poll, EPOLL_CTL_ADD, socket, &event) != 0) stop("no epoll");
+    return poll;
+}
+
+/* One frame, after a sleep in the poll set; false at the end of the stream. */
+static int read_polled(int poll, int socket, void *frame) {
+    struct epoll_event event;
+    ssize_t n;
+    do {
+        if (epoll_wait(poll, &event, 1, -1) < 0 && errno != EINTR) stop("no epoll");
+        n = read(socket, frame, FRAME);
+    } while (n < 0 && errno == EAGAIN);
+    return n == FRAME;
+}
+
+static void echo_polled(int fd) {
+    uint8_t frame[FRAME];
+    int poll = poll_set_of(fd);
+    while (read_polled(poll, fd, frame)) write_all(fd, frame, FRAME);
+}
+
+static double trip(long count, const char *policy) {
+    int socket, polls = strcmp(policy, "poll") == 0, poll;
+    start(&socket, 1, polls ? echo_polled : echo, strcmp(policy, "sleep") == 0 ? 0 : O_NONBLOCK);
+    poll = poll_set_of(socket);
     double began = now();
     for (long i = 0; i < count; i++) {
         uint32_t frame[4] = {1, (uint32_t)i, 4, (uint32_t)i}, back[4];
         write_all(socket, frame, FRAME);
-        if (!read_all(socket, back, FRAME) || back[3] != (uint32_t)i) stop("wrong answer");
+        if (!(polls ? read_polled(poll, socket, back) : read_all(socket, back, FRAME)) || back[3] != (uint32_t)i) stop("wrong answer");
     }
     double seconds = now() - began;
     close(socket);
@@ -254,7 +281,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "noop") == 0) {
         seconds = noop(count, argc > 3 ? atol(argv[3]) : 64, echo, &sum);
         if (sum != (int64_t)count * (count - 1) / 2) stop("wrong sum");
-    } else if (strcmp(argv[1], "trip") == 0) seconds = trip(count, argc > 3 && strcmp(argv[3], "spin") == 0);
+    } else if (strcmp(argv[1], "trip") == 0) seconds = trip(count, argc > 3 ? argv[3] : "sleep");
     else seconds = payload(count, strcmp(argv[1], "in") == 0);
     printf("%.9f\n", seconds);
     while (wait(NULL) > 0) continue;
