@@ -1,5 +1,6 @@
 /* Tasks: failing with a story, overflowing the stack, cancelling, exiting, memory limits. */
 #include "core/fail.h"
+#include "core/payload.h"
 #include "tests/check.h"
 #include "tests/program.h"
 
@@ -445,6 +446,87 @@ static void runs_jobs(void)
     ms_task_destroy(task);
 }
 
+/* Gives the vector back, or, when there is none in front of the other, fails. */
+PROGRAM static bool pass_on_job(ms_reader *arguments, ms_result *result)
+{
+    ms_vector v, other;
+    if (!ms_read_block(arguments, 8, &v) || !ms_read_block(arguments, 1, &other) || arguments->at != arguments->end)
+        return false;
+    if (v.count == 0)
+        ms_fail_division();
+    ms_free(other.data, other.capacity);
+    ((uint64_t *)v.data)[v.count - 1]++;
+    ms_result_vector(result, v, 8);
+    return true;
+}
+
+/* Numbers, and then as many bytes behind them. */
+static uint8_t *new_arguments(uint32_t count, uint32_t rest_size, uint64_t *size)
+{
+    *size = 8 + 8 * (uint64_t)count + rest_size;
+    uint8_t *payload = ms_payload_new(*size), *at = payload + 4;
+    memcpy(payload, &count, 4);
+    for (uint64_t i = 0; i < count; i++, at += 8)
+        memcpy(at, &i, 8);
+    memcpy(at, &rest_size, 4);
+    memset(at + 4, 'x', rest_size);
+    return payload;
+}
+
+static ms_outcome pass_on(ms_cargo *cargo, ms_task *task, ms_bytes *result, uint64_t size)
+{
+    ms_bytes failure = {0};
+    ms_reader whole = {cargo->arguments, cargo->arguments + size};
+    cargo->arguments_size = size;
+    ms_task_set_cargo(task, cargo);
+    ms_outcome outcome = ms_task_run(task, pass_on_job, &whole, result, &failure);
+    ms_bytes_free(&failure);
+    return outcome;
+}
+
+static void passes_cargo_on(void)
+{
+    static const uint32_t counts[] = {1, 1000, 4095, 4096, 4097, 50000, 1000000};
+    ms_task *task = ms_task_create(0);
+    for (uint32_t i = 0; i < 14; i++) {
+        uint32_t count = counts[i / 2], last = count - 1;
+        ms_bytes result = {0};
+        ms_cargo cargo = {0};
+        uint64_t size, number;
+        uint8_t *given = cargo.arguments = new_arguments(count, i % 2 == 0 ? 3 : 40 * count, &size);
+        CHECK_INT(pass_on(&cargo, task, &result, size), MS_TASK_FINISHED);
+        bool is_large = ms_payload_is_large(4 + 8 * (uint64_t)count), is_taken = count > 4096 && i % 2 == 0;
+        CHECK((cargo.arguments == NULL) == is_taken);
+        CHECK((cargo.result != NULL) == is_large && (cargo.result == given) == is_taken);
+        const uint8_t *got = is_large ? cargo.result : result.data;
+        CHECK_INT(is_large ? cargo.result_size : result.size, 4 + 8 * (uint64_t)count);
+        memcpy(&number, got + 4 + 8 * (uint64_t)last, sizeof number);
+        CHECK(memcmp(got, &count, 4) == 0 && number == last + 1);
+        ms_payload_free(cargo.arguments, size);
+        ms_payload_free_large(cargo.result);
+        ms_bytes_free(&result);
+    }
+    ms_task_destroy(task);
+}
+
+/* What is not whole is given up with the heap; what is beyond the heap's limit stays where it was. */
+static void keeps_cargo_it_cannot_take(void)
+{
+    ms_bytes result = {0};
+    uint64_t size;
+    ms_task *task = ms_task_create(0), *small = ms_task_create(100000);
+    ms_cargo cargo = {.arguments = new_arguments(50000, 3, &size)};
+    CHECK_INT(pass_on(&cargo, task, &result, size - 1), MS_TASK_REJECTED);
+    CHECK(cargo.arguments == NULL && cargo.result == NULL);
+    cargo.arguments = new_arguments(50000, 3, &size);
+    CHECK_INT(pass_on(&cargo, small, &result, size), MS_TASK_FAILED);
+    CHECK(cargo.arguments != NULL && cargo.result == NULL);
+    ms_payload_free(cargo.arguments, size);
+    ms_bytes_free(&result);
+    ms_task_destroy(task);
+    ms_task_destroy(small);
+}
+
 static void limits_results(void)
 {
     ms_task *task = ms_task_create(0);
@@ -552,6 +634,8 @@ int main(void)
     RUN(cancels_the_tasks_inside);
     RUN(exits_with_a_status);
     RUN(runs_jobs);
+    RUN(passes_cargo_on);
+    RUN(keeps_cargo_it_cannot_take);
     RUN(limits_results);
     RUN(limits_memory);
     RUN(prints);
