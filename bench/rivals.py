@@ -69,6 +69,8 @@ def counts(noop: int, trip: int, payload: int) -> dict[str, int]:
 
 
 def built(bench: Bench, words: list[str]) -> bool:
+    if shutil.which(words[0]) is None:
+        return False
     return subprocess.run(words, cwd=bench.work, capture_output=True).returncode == 0
 
 
