@@ -72,21 +72,29 @@ def end(cluster: Cluster, slave: Member) -> None:
     assert slave.wait().status == 0
 
 
+def come_and_go(cluster: Cluster, hello: bytes, count: int) -> None:
+    """So many slaves are let in, and lost."""
+    for _ in range(count):
+        with socket.socket(socket.AF_UNIX) as end:
+            end.connect(cluster.address.removeprefix("unix:"))
+            end.sendall(hello)
+            plain_unit(end, 0)  # the welcome
+
+
+def settled(cluster: Cluster, master: Member, hello: bytes) -> Use:
+    """What it uses after the first losses: the thread that writes its log stays."""
+    idle = Use.of(master).descriptors
+    come_and_go(cluster, hello, WARM_UP)
+    cluster.wait_until(lambda: master.log().count(" lost (") == WARM_UP, "they are lost")
+    cluster.wait_until(lambda: Use.of(master).descriptors == idle, "all are closed")
+    return Use.of(master)
+
+
 def test_a_master_whose_slaves_come_and_go(cluster: Cluster) -> None:
     master, slave = begin(cluster)
     hello = hello_of(cluster.programs.slave, cluster.directory)
-
-    def come_and_go(count: int) -> None:
-        for _ in range(count):
-            with socket.socket(socket.AF_UNIX) as end:
-                end.connect(cluster.address.removeprefix("unix:"))
-                end.sendall(hello)
-                plain_unit(end, 0)  # the welcome
-
-    come_and_go(WARM_UP)  # what is made for the first loss stays
-    cluster.wait_until(lambda: master.log().count(" lost (") == WARM_UP, "they are lost")
-    use, before_kb = Use.of(master), memory_kb(master)
-    come_and_go(MANY)
+    use, before_kb = settled(cluster, master, hello), memory_kb(master)
+    come_and_go(cluster, hello, MANY)
     cluster.wait_until(lambda: Use.of(master) == use, "all is as it was")
     assert memory_kb(master) <= before_kb + MORE_KB
     end(cluster, slave)
@@ -95,16 +103,13 @@ def test_a_master_whose_slaves_come_and_go(cluster: Cluster) -> None:
 @pytest.mark.parametrize("options", [(), ("--isolate",)], ids=["threads", "isolate"])
 def test_slaves_that_are_killed(cluster: Cluster, options: tuple[str, ...]) -> None:
     master, slave = begin(cluster)
-    uses = []
-    for number in range(5):
-        before = Use.of(master)
+    use = settled(cluster, master, hello_of(cluster.programs.slave, cluster.directory))
+    for _ in range(5):
         victim = cluster.start_slave("-j", "3", *options)
-        cluster.wait_until(lambda there=before: Use.of(master) != there, "it has joined")  # type: ignore[misc]
+        cluster.wait_until(lambda: Use.of(master) != use, "it has come")
         victim.kill()
         victim.wait()
-        cluster.wait_until(lambda wanted=number: master.log().count(" lost (") > wanted, "it is lost")  # type: ignore[misc]
-        uses.append(Use.of(master))
-    assert uses[1:] == uses[:1] * 4, "what is made for the first loss stays"
+        cluster.wait_until(lambda: Use.of(master) == use, "all is as it was")
     end(cluster, slave)
 
 
