@@ -199,6 +199,12 @@ def test_a_slave_that_starts_too_much(world: World, where: str) -> None:
         peer.send(0, CANCEL, struct.pack("<I", count))
         assert peer.job() == (0, RESULT, struct.pack("<II", count, CANCELLED))
         peer.send(0, RELEASE, struct.pack("<I", count))
+    for count in range(30):  # more than the table begins with
+        peer.send(0, SPAWN, spawn(jid, count, NOOP, bytes(300)))
+    for count in range(30):
+        peer.send(0, CANCEL, struct.pack("<I", count))
+        assert peer.job() == (0, RESULT, struct.pack("<II", count, CANCELLED))
+        peer.send(0, RELEASE, struct.pack("<I", count))
     peer.send(0, LENT, struct.pack("<I", jid))
     for count in range(3):
         peer.send(0, SPAWN, spawn(jid, count, NOOP, bytes(4000 if where == "arguments" else 4)))

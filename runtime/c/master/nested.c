@@ -39,7 +39,8 @@ static void place(ms_children *children, ms_child child)
 static bool add(ms_children *children, uint32_t number, ms_job *job)
 {
     if (children->count * 2 >= children->capacity) {
-        ms_children grown = {.capacity = children->capacity == 0 ? FIRST_CAPACITY : children->capacity * 2, .count = children->count};
+        ms_children grown = *children;
+        grown.capacity = children->capacity == 0 ? FIRST_CAPACITY : children->capacity * 2;
         grown.table = calloc(grown.capacity, sizeof *grown.table);
         if (grown.table == NULL)
             return false;
