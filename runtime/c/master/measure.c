@@ -1,13 +1,15 @@
 /* Batches of answers, and the averages they give. */
 #include "master/measure.h"
 
-enum { TURNS_WAITED = 2 };
+#include <math.h>
+
+enum { TURNS_WAITED = 2, LEAST_NS = 100 };
 #define WAIT_NS 1000000u /* how long a message may take to go and come where nobody is in the way */
 
 static void learn(ms_scheduler *s, uint32_t ordinal, uint64_t sample_ns)
 {
     uint32_t *cost = &s->cost_ns[ordinal];
-    uint32_t sample = sample_ns > MS_UNKNOWN_NS / 2 ? MS_UNKNOWN_NS / 2 : sample_ns < 100 ? 100 : (uint32_t)sample_ns;
+    uint32_t sample = sample_ns > MS_UNKNOWN_NS / 2 ? MS_UNKNOWN_NS / 2 : sample_ns < LEAST_NS ? LEAST_NS : (uint32_t)sample_ns;
     if (*cost == MS_UNKNOWN_NS)
         *cost = sample;
     else if (sample < *cost)
@@ -29,11 +31,17 @@ void ms_measure_close(ms_scheduler *s, ms_slave *slave)
     uint32_t known_ns = s->cost_ns[slave->batch_ordinal];
     if (known_ns > most_ns && !s->told[slave->batch_ordinal])
         learn(s, slave->batch_ordinal, most_ns);
-    else if (known_ns < least_ns)
+    else if (known_ns < least_ns && (s->lag_ns < MS_LAG_NS || !s->told[slave->batch_ordinal]))
         learn(s, slave->batch_ordinal, least_ns);
     slave->idled = slave->batch_count >= slave->batch_inflight;
     slave->batch_since = slave->batch_at;
     slave->batch_count = 0;
+}
+
+/* When answers lie here for long, anything from nothing to that: the middle of the orders of magnitude. */
+static uint64_t first_guess(const ms_scheduler *s, uint64_t most_ns)
+{
+    return s->lag_ns < MS_LAG_NS ? most_ns : (uint64_t)sqrt(LEAST_NS * (double)most_ns);
 }
 
 void ms_measure_answer(ms_scheduler *s, ms_slave *slave, uint32_t ordinal, uint64_t now)
@@ -48,7 +56,7 @@ void ms_measure_answer(ms_scheduler *s, ms_slave *slave, uint32_t ordinal, uint6
         slave->batch_busy = busy;
         slave->batch_inflight = ms_busy_count(slave);
         if (s->cost_ns[ordinal] == MS_UNKNOWN_NS)
-            learn(s, ordinal, (now - slave->batch_since) * busy);
+            learn(s, ordinal, first_guess(s, (now - slave->batch_since) * busy));
     }
     slave->batch_ordinal = ordinal;
     slave->batch_count++;

@@ -5,6 +5,7 @@
 #include "master/scheduler.h"
 
 #define MS_UNKNOWN_NS UINT32_MAX
+#define MS_LAG_NS 1000000u /* a shorter lag is none */
 
 /* How many jobs it runs or has queued; the others wait. */
 static inline uint32_t ms_busy_count(const ms_slave *slave)

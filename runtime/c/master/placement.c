@@ -11,7 +11,6 @@ enum {
     CHOICE_COUNT = 8  /* queues that are compared, for a job */
 };
 #define AHEAD_NS 2000000u /* how much work is queued behind a slot */
-#define LAG_NS 1000000u   /* a shorter lag is none */
 #define LONG_NS 20000000u /* jobs that take longer are not queued at slaves */
 #define MESSAGE_NS 5000u  /* what it takes to send and to receive a message, and to wake who waits for it */
 
@@ -138,7 +137,7 @@ void ms_place_note(ms_scheduler *s, ms_slave *slave)
 static bool may_queue(const ms_scheduler *s, const ms_job *job)
 {
     uint32_t cost = s->cost_ns[job->ordinal];
-    return !is_suspect(s, job) && !s->spawns[job->ordinal] && (cost <= LONG_NS || (s->lag_ns >= LAG_NS && cost <= MS_LAGS_AHEAD * s->lag_ns));
+    return !is_suspect(s, job) && !s->spawns[job->ordinal] && (cost <= LONG_NS || (s->lag_ns >= MS_LAG_NS && cost <= MS_LAGS_AHEAD * s->lag_ns));
 }
 
 static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job *job)
@@ -154,7 +153,7 @@ static bool has_room(const ms_scheduler *s, const ms_slave *slave, const ms_job 
     if (busy == slave->slots)
         return true;
     uint64_t queue = busy / slave->slots, load_ns = (slave->load_ns + cost) / slave->slots;
-    bool is_ahead = s->lag_ns >= LAG_NS && load_ns <= MS_LAGS_AHEAD * s->lag_ns;
+    bool is_ahead = s->lag_ns >= MS_LAG_NS && load_ns <= MS_LAGS_AHEAD * s->lag_ns;
     return queue < s->queue_max && (load_ns <= AHEAD_NS || is_ahead);
 }
 
@@ -261,7 +260,7 @@ static uint64_t go_of(const ms_scheduler *s, const ms_slave *slave, const ms_job
         return 0;
     double work_ns = (double)job_count * cost_ns;
     uint64_t go_ns = slave->load_ns + (uint64_t)(sqrt(work_ns * MESSAGE_NS * slave->slots) / 2);
-    uint64_t lag_ns = s->lag_ns >= LAG_NS ? MS_LAGS_AHEAD * s->lag_ns * slave->slots : 0;
+    uint64_t lag_ns = s->lag_ns >= MS_LAG_NS ? MS_LAGS_AHEAD * s->lag_ns * slave->slots : 0;
     return go_ns > lag_ns ? go_ns : lag_ns;
 }
 

@@ -22,7 +22,7 @@
 
 enum { EVENT_MAX = 64, LINE_MAX_SIZE = 512, TICKS_FOR_A_HEARTBEAT = 16, DESCRIPTOR_MAX = 65536, SPARE_DESCRIPTOR_MAX = 64 };
 #define LONELY_NS 5000000000u   /* after so long without a slave it says what to start */
-#define SLEPT_NS 20000u /* when waiting took longer, nothing had been there */
+#define SLEPT_NS 100000u /* when waiting took longer, nothing had been there */
 #define LAG_MAX_NS 200000000u
 #define LAG_FORGET_NS 100000000u
 #define RESERVE_SIZE ((size_t)1 << 20)
@@ -286,7 +286,7 @@ static void handle_event(ms_server *server, const ms_event *event)
  * longer; what was once needed is forgotten slowly. */
 static void measure_lag(ms_server *server, int event_count)
 {
-    bool slept = server->now - server->turned_at > SLEPT_NS;
+    bool slept = event_count < EVENT_MAX && server->now - server->turned_at > SLEPT_NS;
     server->scheduler->turn_ns = server->turned_at - server->began_at;
     server->scheduler->lain_ns = slept ? 0 : server->now - server->drained_at;
     server->began_at = server->now;
