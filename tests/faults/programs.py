@@ -24,6 +24,10 @@ job row make(int n, int count) {
     return r;
 }
 job long total(row r) { return sum(r->cells) + size(r->name) + r->number; }
+job long look(vector<long> table, int n) {
+    table[n]++;
+    return sum(table) + n;
+}
 job int tree(int depth) {
     if (depth == 0) return 1;
     job<int> left = remote tree(depth - 1);
@@ -43,18 +47,22 @@ void check(bool fine, string what) {
     if (!fine) fail("wrong: " + what);
 }
 
-void wave(int count, int milliseconds) {
+void wave(int count, int milliseconds, vector<long> table) {
     vector<job<long>> squares;
     vector<job<long>> totals;
+    vector<job<long>> looks;
+    long sum_of_table = sum(table);
     for (int i in 0..count) {
         squares :: remote square(i, milliseconds);
         totals :: remote total(remote make(i, 20 + i * 700));
+        looks :: remote look(table, i);
     }
     job<int> leaves = remote tree(3);
     job<int> bad = remote failing(7);
     for (int i in 0..count) {
         check(get(squares[i]) == long(i) * i, "a square");
         check(get(totals[i]) == expected_total(i, 20 + i * 700), "a total");
+        check(get(looks[i]) == sum_of_table + 1 + i, "a look");
     }
     check(get(leaves) == 8, "leaves");
     check(wait(bad) == failed && error(bad) == "index 7 out of range, the size is 3", "an error");
@@ -64,12 +72,14 @@ master {
     int count = arg(0, 12);
     int milliseconds = arg(1, 2);
     int waves = 0;
+    vector<long> table = fill(9000, 1); // all of a wave's jobs get it, and those of a few waves
     while (!file_exists("go")) {
-        wave(count, milliseconds);
+        if (waves % 4 == 0) table[waves % size(table)]++;
+        wave(count, milliseconds, table);
         waves++;
         write_file("waves", str(waves));
     }
-    wave(count, 0);
+    wave(count, 0, table);
     row r = get(remote make(3, 5));
     print(r, get(remote tree(2)), get(remote total(r)));
 }
