@@ -24,6 +24,8 @@ from ms.typed import (
     Binary,
     Borrow,
     BuiltinCall,
+    Compare,
+    Conditional,
     ConstantRef,
     Convert,
     Expression,
@@ -33,8 +35,10 @@ from ms.typed import (
     ForEach,
     ForPairs,
     ForRange,
+    If,
     Index,
     IntLiteral,
+    Logical,
     Unary,
     Update,
     Variable,
@@ -84,6 +88,7 @@ class Prover:
     leaves: dict[Hashable, str] = field(default_factory=dict)
     checked: set[Hashable] = field(default_factory=set)
     doomed: set[Hashable] = field(default_factory=set)  # indices that are out of range in the first round or the last
+    guards: dict[int, list[Compare]] = field(default_factory=dict)  # what holds where an `Index` is evaluated
     closed: bool = False  # everything is proven, no more conditions are asked for
 
     def require(self, condition: str) -> None:
@@ -265,7 +270,7 @@ class Prover:
         if not self.is_provable(node):
             return None
         inside = self.look(node.base)
-        key = ("index", _key(node.base), _key(node.index))
+        key = ("index", _key(node.base), _key(node.index), self._is_guarded(node))
         if key not in self.checked:
             self.checked.add(key)
             w = self.f.w
@@ -276,7 +281,10 @@ class Prover:
             if interval is not None and self._runs_over(node, interval):
                 ends = []
             reached = [self.exact(node.index, end) for end in dict.fromkeys(ends)]
-            if any(memory.is_constant(index) and int(index) < 0 for index in reached):
+            if key[3]:
+                for index in reached:
+                    self.require(w.value(f"icmp slt i64 {index}, {count}"))
+            elif any(memory.is_constant(index) and int(index) < 0 for index in reached):
                 self.doomed.add(key)  # it stands behind a condition, or fails
             else:
                 for index in reached:
@@ -284,6 +292,26 @@ class Prover:
         if key in self.doomed:
             return None
         return Proven(inside, partial(self.exact, node.index))
+
+    def _is_guarded(self, node: Index) -> bool:
+        """Whether an index is `a - b` or `a - 1`, and evaluated only where a >= b or a > 0: it is not negative then."""
+        index = node.index
+        while isinstance(index, Convert) and index.type is LONG:
+            index = index.operand
+        if not isinstance(index, Binary) or index.operator != "-":
+            return False
+        if self._is_sum(index.left) or self._is_sum(index.right):
+            return False
+        for guard in self.guards.get(id(node), []):
+            left, right, operator = _plain(guard.left), _plain(guard.right), guard.operator
+            if operator in ("<", "<="):
+                left, right, operator = right, left, {"<": ">", "<=": ">="}[operator]
+            if operator not in (">", ">=") or _key(left) != _key(_plain(index.left)):
+                continue
+            subtracted = _plain(index.right)
+            if _key(right) == _key(subtracted) or _is_number(right, 0 if operator == ">" else 1, subtracted):
+                return True
+        return False
 
     def _runs_over(self, node: Index, interval: Interval) -> bool:
         """Whether the loop goes over the very indices of the vector, so that nothing is left to prove."""
@@ -323,6 +351,50 @@ def _has_no_index(e: Expression) -> bool:
     while isinstance(e, Field):
         e = e.base
     return isinstance(e, VariableRef)
+
+
+def _plain(e: Expression) -> Expression:
+    """What a conversion that loses nothing is made of."""
+    while isinstance(e, Convert) and _MAGNITUDES.get(e.operand.type, 1 << 64) <= _MAGNITUDES.get(e.type, 0):
+        e = e.operand
+    return e
+
+
+def _is_number(bound: Expression, wanted: int, subtracted: Expression) -> bool:
+    """Whether `a > 0`, or `a >= 1`, stands before `a - 1`."""
+    is_one = isinstance(subtracted, IntLiteral) and subtracted.value == 1
+    return is_one and isinstance(bound, IntLiteral) and bound.value == wanted
+
+
+def _guards(nodes: Iterable[object]) -> dict[int, list[Compare]]:
+    """By the identity of each `Index` that stands behind comparisons in these trees, those that hold there."""
+    found: dict[int, list[Compare]] = {}
+    for node in nodes:
+        match node:
+            case If(condition, then) | Conditional(condition, then):
+                guarded: object = then
+            case Logical("&&", condition, right):
+                guarded = right
+            case _:
+                continue
+        holding = list(_conjuncts(condition))
+        if holding:
+            for inner in changes.walk([guarded]):
+                if isinstance(inner, Index):
+                    found.setdefault(id(inner), []).extend(holding)
+    return found
+
+
+def _conjuncts(condition: Expression) -> Iterator[Compare]:
+    """The comparisons of which a condition says that all hold."""
+    match condition:
+        case Compare():
+            yield condition
+        case Logical("&&", left, right):
+            yield from _conjuncts(left)
+            yield from _conjuncts(right)
+        case _:
+            pass
 
 
 def _key(e: Expression) -> Hashable:
@@ -365,11 +437,14 @@ def prover_for(f: Frame, variable: Variable | None, body: Sequence[object]) -> t
     """A prover for a loop with this body, and the indices in it; None when there is nothing to prove or the body
     is too much."""
     indices = []
+    branches: list[object] = []
     for count, node in enumerate(changes.walk(body)):
         if count > NODES_MAX or isinstance(node, _LOOPS):
             return None
         if isinstance(node, Index):
             indices.append(node)
+        elif isinstance(node, (If, Conditional, Logical)):
+            branches.append(node)
     if not indices:
         return None
     assigned, declared = changes.given_values(body)
@@ -378,7 +453,7 @@ def prover_for(f: Frame, variable: Variable | None, body: Sequence[object]) -> t
         return None
     reshaped = changes.reshaped_variables(body, f.owns, partial(calls.keeps_elements, f.unit.function))
     numbers = {each: first for each, first in declared.items() if each.type in (INT, LONG) and each not in assigned}
-    return Prover(f, variable, changed, reshaped, _short(numbers)), indices
+    return Prover(f, variable, changed, reshaped, _short(numbers), guards=_guards(branches)), indices
 
 
 def _short(declared: dict[Variable, Expression | None]) -> dict[Variable, Expression]:
