@@ -329,6 +329,15 @@ def test_no_descriptors_for_more_workers(world: World) -> None:
     assert re.search(f"prog-slave: cannot start a worker: ({words})", ended.err)
 
 
+def test_no_descriptors_at_all(world: World) -> None:
+    slave = isolated(world, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4)))
+    ended = finish(slave)
+    words = "Too many open files|No file descriptors available"
+    said = rf"prog-slave: cannot start the process that starts workers: ({words}) \(see ulimit -n and -u\)\n"
+    assert (ended.status, ended.out) == (1, "")
+    assert re.fullmatch(said, ended.err)
+
+
 # ---- Without --isolate
 
 

@@ -218,8 +218,11 @@ static int run(slave_options *options)
     ms_pristine pristine;
     ms_cell_options cell = {.slots = options->client.slots, .memory_max = options->client.memory_max,
                             .key = &options->client.key};
-    if (options->isolate && !ms_pristine_start(&pristine, ms_cell_run, &cell))
-        return complain(strerror(errno), STATUS_FAILED);
+    if (options->isolate && !ms_pristine_start(&pristine, ms_cell_run, &cell)) {
+        char message[160];
+        snprintf(message, sizeof message, "cannot start the process that starts workers: %s (see ulimit -n and -u)", strerror(errno));
+        return complain(message, STATUS_FAILED);
+    }
     if (options->isolate)
         options->client.pristine = &pristine;
     signal_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
