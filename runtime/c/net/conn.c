@@ -136,9 +136,13 @@ static void discard_large(ms_receiver *receiver, size_t have)
     receiver->discarded_size = have;
 }
 
-/* Into the buffer, which is empty while a large payload comes. */
+/* Into the buffer, which is empty while a large payload comes, and may have been lent to others meanwhile. */
 static ms_conn_status read_discarded(ms_receiver *receiver, int descriptor)
 {
+    if (!wake(receiver)) {
+        errno = ENOMEM;
+        return MS_CONN_BROKEN;
+    }
     size_t missing = receiver->large_header.length - receiver->discarded_size, done;
     size_t room = missing < MS_RECEIVE_SIZE ? missing : MS_RECEIVE_SIZE;
     if (!wake(receiver)) { /* it may have come to rest since the payload began */

@@ -87,13 +87,16 @@ static const uint32_t sizes[] = {0, 1, 12, 4096, MS_LARGE_SIZE, MS_RECEIVE_SIZE 
                                  MS_RECEIVE_SIZE, 3000001, 5};
 enum { SIZE_COUNT = sizeof sizes / sizeof sizes[0] };
 
-/* Payloads that there is no room for come as frames without one, and what follows them is whole. */
-static void test_payloads_without_room(void)
+/* Payloads that there is no room for come as frames without one, and what follows them is whole; also when the buffer is lent to others
+ * between any two reads. */
+static void without_room(bool lends)
 {
     pair p = open_pair();
     ms_frame frame;
-    uint8_t *payload = pattern(1000000, 1);
+    uint8_t *payload = pattern(1000000, 1), *spare = NULL;
     p.receiver.arguments_max = 500000;
+    if (lends)
+        p.receiver.spare = &spare;
     CHECK(ms_sender_put(&p.sender, (ms_header){1, 7, 1000000}, payload, 1000000));
     CHECK(ms_sender_put(&p.sender, (ms_header){2, 8, 3}, "abc", 3));
     CHECK(ms_sender_put(&p.sender, (ms_header){1, 9, 500000}, payload, 500000));
@@ -110,9 +113,18 @@ static void test_payloads_without_room(void)
             count++;
         }
         CHECK_INT(p.receiver.wrong, MS_WIRE_FINE);
+        ms_receiver_rest(&p.receiver);
+        CHECK((p.receiver.buffer == NULL) <= lends);
     }
     free(payload);
     close_pair(&p);
+    free(spare);
+}
+
+static void test_payloads_without_room(void)
+{
+    without_room(false);
+    without_room(true);
 }
 
 /* Every way of sending, each size: what arrives is what was sent, in order. */
