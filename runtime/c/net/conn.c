@@ -145,10 +145,6 @@ static ms_conn_status read_discarded(ms_receiver *receiver, int descriptor)
     }
     size_t missing = receiver->large_header.length - receiver->discarded_size, done;
     size_t room = missing < MS_RECEIVE_SIZE ? missing : MS_RECEIVE_SIZE;
-    if (!wake(receiver)) { /* it may have come to rest since the payload began */
-        errno = ENOMEM;
-        return MS_CONN_BROKEN;
-    }
     ms_conn_status status = read_into(receiver, descriptor, receiver->buffer, room, &done);
     receiver->discarded_size += done;
     return status;
