@@ -401,8 +401,8 @@ def test_no_memory_at_the_master(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
 def test_the_master_dies(how: signal.Signals, cluster: Cluster) -> None:
-    master = cluster.start_master()
-    slaves = [cluster.start_slave("--once") for _ in range(3)]
+    master = cluster.start_master("--min-slaves", "3")
+    slaves = [cluster.start_slave("--connect-for", "1") for _ in range(3)]  # not --once: it may not listen yet
     cluster.let_work()
     master.process.send_signal(how)
     assert master.wait().status == (-how if how == signal.SIGKILL else 128 + how)
