@@ -380,11 +380,6 @@ ms_heap *ms_heap_enter(ms_heap *heap)
     return before;
 }
 
-ms_heap *ms_heap_current(void)
-{
-    return current_heap;
-}
-
 bool ms_heap_allows(uint64_t size)
 {
     return current_heap == NULL || current_heap->size_max == 0 || size <= current_heap->size_max;

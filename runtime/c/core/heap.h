@@ -23,7 +23,6 @@ void ms_heap_destroy(ms_heap *heap);
 void ms_heap_clear(ms_heap *heap);
 /* Makes `heap` (null: none) the one this thread allocates from; gives the one before. */
 ms_heap *ms_heap_enter(ms_heap *heap);
-ms_heap *ms_heap_current(void);
 
 /* Whether something outside of this thread's heap that belongs to its job may be so large: not beyond the heap's own limit. */
 bool ms_heap_allows(uint64_t size);

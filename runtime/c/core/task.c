@@ -164,11 +164,6 @@ ms_outcome ms_task_run_block(ms_task *task, void (*block)(void), ms_bytes *failu
     return outcome;
 }
 
-ms_task *ms_task_current(void)
-{
-    return ms_thread.top;
-}
-
 ms_vector *ms_task_print_text(void)
 {
     assert(ms_thread.top != NULL);

@@ -73,8 +73,6 @@ ms_outcome ms_task_run_block(ms_task *task, void (*block)(void), ms_bytes *failu
  * one job calls it under the lock that the task's thread takes between two jobs, and then no other job is hit, however late the
  * signal comes. */
 void ms_task_cancel(ms_task *task);
-/* The task that runs on this thread, or null. */
-ms_task *ms_task_current(void);
 /* A place where a task that has been cancelled leaves: called by runtime functions that block, before and after. The signal makes
  * system calls on the thread of a task end with EINTR, and may come just before one: then it comes again. */
 void ms_task_check(void);
