@@ -125,6 +125,17 @@ def changed_variables(nodes: Iterable[object]) -> set[Variable]:
     return assigned.union(declared)
 
 
+def targets(node: object) -> list[object]:
+    """The place that an assignment changes, or a move leaves empty; nothing for any other node."""
+    match node:
+        case Assign() | Update() | Append():
+            return [node.target]
+        case Move():
+            return [node.place]
+        case _:
+            return []
+
+
 def given_values(nodes: Iterable[object]) -> tuple[set[Variable], dict[Variable, Expression | None]]:
     """The variables that these trees change, and those that they declare, each with its first value, or None where
     that is another one in each round of a loop."""
@@ -133,10 +144,8 @@ def given_values(nodes: Iterable[object]) -> tuple[set[Variable], dict[Variable,
     for node in walk(nodes):
         places: list[object] = []
         match node:
-            case Assign() | Update() | Append():
-                places.append(node.target)
-            case Move():
-                places.append(node.place)
+            case Assign() | Update() | Append() | Move():
+                places += targets(node)
             case Declare() | Held():
                 declared[node.variable] = node.value
             case ForRange() | ForEach() | ForCompleted():

@@ -15,16 +15,12 @@ from dataclasses import replace
 from ms.builtins import Mode
 from ms.codegen import changes
 from ms.typed import (
-    Append,
-    Assign,
     Borrow,
     BuiltinCall,
     Call,
     Function,
-    Move,
     Passing,
     Program,
-    Update,
     Variable,
     VariableKind,
     VariableRef,
@@ -92,19 +88,12 @@ def _whole(place: object) -> Variable | None:
 
 def changed(node: object) -> Iterator[Variable]:
     """The variables of which a node makes others, or other vectors."""
-    places: list[object] = []
-    match node:
-        case Assign() | Update() | Append():
-            places.append(node.target)
-        case Move():
-            places.append(node.place)
-        case BuiltinCall() if node.builtin.symbol != "swap":
-            rows = node.builtin.parameters
-            for index, argument in enumerate(node.arguments):
-                if rows[min(index, len(rows) - 1)][1] is Mode.INOUT:
-                    places.append(argument)
-        case _:
-            pass
+    places = changes.targets(node)
+    if isinstance(node, BuiltinCall) and node.builtin.symbol != "swap":
+        rows = node.builtin.parameters
+        for index, argument in enumerate(node.arguments):
+            if rows[min(index, len(rows) - 1)][1] is Mode.INOUT:
+                places.append(argument)
     for place in places:
         variable = _whole(place)
         if variable is not None:
